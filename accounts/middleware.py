@@ -1,0 +1,69 @@
+"""Puts every request of a signed-in user into the context of one tenant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from allauth.headless.contrib.rest_framework.authentication import XSessionTokenAuthentication
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+
+from accounts.context import tenant_context, user_context
+from accounts.models import Member, StaffAccess, Tenant
+from accounts.sessions import STAFF_ACCESS, TENANT
+
+
+class MemberMiddleware:
+    """Sets `request.member` and `request.tenant` (None when there is none) and enters the tenant's context.
+
+    Of several memberships the session's `tenant` chooses, else the oldest. A staff user who entered a tenant by
+    the logged switch has a tenant but no member.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.member = None  # type: ignore[attr-defined]
+        request.tenant = None  # type: ignore[attr-defined]
+        if not request.user.is_authenticated:
+            # Scripts sign in at /_allauth/app/v1/auth/login and send X-Session-Token; the REST API checks it again.
+            by_token = XSessionTokenAuthentication().authenticate(request)
+            if by_token is None:
+                return self.get_response(request)
+            request.user = by_token[0]
+        user = request.user
+        member = find_member(user.pk, request.session.get(TENANT))
+        tenant = member.tenant if member else _staff_tenant(request)
+        if tenant is None:
+            return self.get_response(request)
+        request.member, request.tenant = member, tenant  # type: ignore[attr-defined]
+        with tenant_context(tenant.pk, user.pk):
+            response = self.get_response(request)
+            if response.status_code >= 500:
+                # Django has turned the exception into a page already; half of a request must not stay.
+                transaction.set_rollback(True)
+            return response
+
+
+def find_member(user_id: int, tenant_id: str | None = None) -> Member | None:
+    """The user's active membership in that tenant, or the oldest one."""
+    with user_context(user_id):
+        members = list(
+            Member.objects.filter(user_id=user_id, is_active=True).select_related("tenant", "user")
+        )
+    chosen = [member for member in members if str(member.tenant_id) == tenant_id]
+    return next(iter(chosen or members), None)
+
+
+def _staff_tenant(request: HttpRequest) -> Tenant | None:
+    if not (request.user.is_staff and STAFF_ACCESS in request.session and TENANT in request.session):
+        return None
+    tenant = Tenant.objects.filter(pk=request.session[TENANT]).first()
+    if tenant is None:
+        return None
+    with tenant_context(tenant.pk):
+        entered = StaffAccess.objects.filter(
+            pk=request.session[STAFF_ACCESS], user_id=request.user.pk, ended_at=None
+        ).exists()
+    return tenant if entered else None

@@ -1,0 +1,133 @@
+"""Who works with nlops: users, tenants, members with roles."""
+
+from __future__ import annotations
+
+import uuid
+import zoneinfo
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractUser, BaseUserManager
+from django.core.exceptions import ValidationError
+from django.db import models
+
+
+class UserManager(BaseUserManager["User"]):
+    """Users are created by e-mail address."""
+
+    use_in_migrations = True
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """A saved user. Raises ValueError without an e-mail address."""
+        if not email:
+            raise ValueError("A user needs an e-mail address.")
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """A saved user who is staff of the platform with every permission."""
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+
+def validate_time_zone(name: str) -> None:
+    """Refuse what is no IANA time zone."""
+    if name not in zoneinfo.available_timezones():
+        raise ValidationError(f"“{name}” is not a time zone; use an IANA name such as Europe/Berlin.")
+
+
+class User(AbstractUser):
+    """A person who signs in by e-mail address."""
+
+    username = None  # type: ignore[assignment]
+    email = models.EmailField("e-mail address", unique=True)
+    time_zone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class Tenant(models.Model):
+    """A customer organisation. Not a tenant table itself: its name is no secret of its own."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=100)
+    slug = models.SlugField(unique=True)
+    model = models.CharField(
+        max_length=200,
+        blank=True,
+        help_text="embedded, openai:MODEL, azure:DEPLOYMENT or compatible:MODEL@URL; empty: the server's own",
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TenantModel(models.Model):
+    """Base of every tenant table: its migration must call `accounts.rls.EnableRowLevelSecurity`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", editable=False)
+
+    class Meta:
+        abstract = True
+
+
+class MemberRole(models.TextChoices):
+    """What a member does."""
+
+    CUSTOMER = "customer", "Customer"
+    OPERATOR = "operator", "Operator"
+    REVIEWER = "reviewer", "Reviewer"
+    OWNER = "owner", "Owner"
+
+
+class Member(TenantModel):
+    """A user in a tenant, with a role. Everyone may chat."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=20, choices=MemberRole, default=MemberRole.CUSTOMER)
+    is_active = models.BooleanField(default=True)
+    consented_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "user"], name="member_once_per_tenant"),
+        ]
+        ordering = ["created_at"]
+
+    def __str__(self) -> str:
+        return self.user.email
+
+    @property
+    def is_operator(self) -> bool:
+        """May change specs, connections and policies, and decide approvals."""
+        return self.role in (MemberRole.OPERATOR, MemberRole.OWNER)
+
+    @property
+    def is_reviewer(self) -> bool:
+        """May read transcripts, flags and evaluations in the admin."""
+        return self.role in (MemberRole.REVIEWER, MemberRole.OWNER)
+
+
+class StaffAccess(TenantModel):
+    """The log of a staff user entering a tenant: who, why, from when until when. Never deleted by the site."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    reason = models.CharField(max_length=300)
+    started_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "staff accesses"
+        ordering = ["-started_at"]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.tenant}: {self.reason}"

@@ -1,0 +1,58 @@
+"""Who may do what, for page views and the REST API alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.mixins import AccessMixin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+
+class IsMember(BasePermission):
+    """The user is an active member of a tenant."""
+
+    message = "Sign in as a member of a tenant."
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return getattr(request, "member", None) is not None
+
+
+class IsOperator(IsMember):
+    """The member is an operator or owner of the tenant."""
+
+    message = "This needs the role operator. Ask the owner of your tenant."
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return super().has_permission(request, view) and request.member.is_operator  # type: ignore[attr-defined]
+
+
+class MemberRequired(AccessMixin):
+    """Page views for members: anonymous visitors sign in first; users without a tenant are told so."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return self.handle_no_permission()
+        member = getattr(request, "member", None)
+        if member is None or not self.allows(member):
+            raise PermissionDenied(self.refusal)
+        return super().dispatch(request, *args, **kwargs)  # type: ignore[misc,no-any-return]
+
+    refusal = "You are not a member of a tenant. Ask its owner to invite you."
+
+    def allows(self, member: Any) -> bool:
+        """Whether this member may open the page."""
+        return True
+
+
+class OperatorRequired(MemberRequired):
+    """Page views for operators and owners."""
+
+    refusal = "This page needs the role operator. Ask the owner of your tenant."
+
+    def allows(self, member: Any) -> bool:
+        return bool(member.is_operator)

@@ -1,0 +1,253 @@
+"""Conversations and what happens in them: runs, events, calls, attempts, approvals, feedback, flags."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from accounts.models import Member, TenantModel
+from nlops.core.types import CallStatus, RunStatus
+from specs.models import Operation
+
+
+class Conversation(TenantModel):
+    """A thread of a member."""
+
+    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="conversations")
+    title = models.CharField(max_length=120, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-updated_at"]
+        indexes = [models.Index(fields=["member", "-updated_at"])]
+
+    def __str__(self) -> str:
+        return self.title or str(self.pk)
+
+
+class Run(TenantModel):
+    """The journey of one request through the engine. `state` is core.engine's RunState as JSON."""
+
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="runs")
+    number = models.PositiveIntegerField(help_text="1 for the first of its conversation")
+    request = models.TextField(help_text="the person's words, typed secrets masked")
+    status = models.CharField(
+        max_length=20, choices=[(s.value, s.value) for s in RunStatus], default=RunStatus.QUEUED
+    )
+    state = models.JSONField(default=dict)
+    model = models.CharField(max_length=200, blank=True)
+    prompt_version = models.CharField(max_length=40, blank=True)
+    prompt_tokens = models.PositiveIntegerField(default=0)
+    completion_tokens = models.PositiveIntegerField(default=0)
+    #: the lease: who works on the current step, with which token, until when
+    lease_token = models.UUIDField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    lease_worker = models.CharField(max_length=200, blank=True)
+    #: not before this moment (the product asked to wait)
+    wake_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["conversation", "number"], name="run_number_once_per_conversation"),
+        ]
+        indexes = [
+            models.Index(fields=["status", "lease_until"], condition=Q(finished_at=None), name="run_unfinished"),
+        ]
+        ordering = ["conversation", "number"]
+
+    def __str__(self) -> str:
+        return f"{self.request[:60]}"
+
+
+class EventKind(models.TextChoices):
+    """What a step recorded."""
+
+    SAID = "said", "The person said"
+    PROGRESS = "progress", "nlops is doing"
+    MODEL = "model", "The model answered"
+    VERDICT = "verdict", "A control point decided"
+    ASKED = "asked", "nlops asked"
+    REPLIED = "replied", "The person replied"
+    CONFIRMATION = "confirmation", "nlops asked for a yes"
+    APPROVAL = "approval", "An approval was requested"
+    DECIDED = "decided", "A person decided"
+    SENT = "sent", "A call was sent"
+    RETURNED = "returned", "A call returned"
+    REPAIRED = "repaired", "The engine repaired a call"
+    ANSWERED = "answered", "nlops answered"
+    REFUSED = "refused", "nlops refused"
+    FAILED = "failed", "The run failed"
+    CANCELLED = "cancelled", "The person stopped it"
+
+
+class Event(TenantModel):
+    """The record of a step, append-only; the transcript is the list of events. No secret stands in `data`."""
+
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="events")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events")
+    sequence = models.PositiveIntegerField(help_text="counts up in the conversation; the id of server-sent events")
+    kind = models.CharField(max_length=20, choices=EventKind)
+    data = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["conversation", "sequence"], name="event_sequence_once"),
+        ]
+        ordering = ["conversation", "sequence"]
+
+    def __str__(self) -> str:
+        return f"{self.sequence} {self.kind}"
+
+
+class Call(TenantModel):
+    """One planned use of an operation with arguments. Secrets stand as {"$secret": NAME}."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="calls")
+    key = models.CharField(max_length=100, help_text="id of the tool call in the run's state")
+    position = models.PositiveIntegerField(default=0)
+    operation = models.ForeignKey(Operation, on_delete=models.PROTECT, related_name="+")
+    arguments = models.JSONField(default=dict)
+    provenance = models.JSONField(default=dict)
+    status = models.CharField(
+        max_length=20, choices=[(s.value, s.value) for s in CallStatus], default=CallStatus.PLANNED
+    )
+    http_status = models.PositiveSmallIntegerField(default=0)
+    response = models.JSONField(null=True, blank=True)
+    error = models.TextField(blank=True)
+    idempotency_key = models.UUIDField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "key"], name="call_key_once_per_run")]
+        ordering = ["run", "position"]
+
+    def __str__(self) -> str:
+        return f"{self.operation.name} ({self.status})"
+
+
+class Attempt(TenantModel):
+    """One HTTP exchange of a call. Recorded before it goes out."""
+
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="attempts")
+    number = models.PositiveSmallIntegerField()
+    sent_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+    http_status = models.PositiveSmallIntegerField(default=0)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["call", "number"], name="attempt_number_once_per_call")]
+        ordering = ["call", "number"]
+
+    def __str__(self) -> str:
+        return f"attempt {self.number}: {self.http_status}"
+
+
+class ApprovalStatus(models.TextChoices):
+    """Where a decision stands."""
+
+    WAITING = "waiting", "Waiting"
+    APPROVED = "approved", "Approved"
+    REJECTED = "rejected", "Rejected"
+    EXPIRED = "expired", "Expired"
+    WITHDRAWN = "withdrawn", "Withdrawn"
+    USED = "used", "Used"
+
+
+class Approval(TenantModel):
+    """A decision by a person on one exact call: a bound contract, used once."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="approvals")
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="approvals")
+    by_requester = models.BooleanField(help_text="a confirmation by the requester, not an approval by another person")
+    request_hash = models.CharField(max_length=64, help_text="SHA-256 over operation, version, connection, arguments")
+    status = models.CharField(max_length=20, choices=ApprovalStatus, default=ApprovalStatus.WAITING)
+    requested_by = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="+")
+    decided_by = models.ForeignKey(Member, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    reason = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["call"], condition=Q(status="waiting"), name="one_waiting_approval_per_call"
+            ),
+        ]
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.call} {self.status}"
+
+
+class RunSecret(TenantModel):
+    """A secret that the person typed for a run: encrypted, deleted when the run is over."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="secrets")
+    name = models.CharField(max_length=100)
+    ciphertext = models.TextField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "name"], name="secret_name_once_per_run")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def record(self) -> str:
+        """What the ciphertext is bound to."""
+        return f"run:{self.run_id}:{self.name}"
+
+
+class Feedback(TenantModel):
+    """Thumbs and a comment on an answer, one per run and member."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="feedback")
+    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="+")
+    is_good = models.BooleanField()
+    comment = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "member"], name="feedback_once_per_run_and_member")]
+        verbose_name_plural = "feedback"
+
+    def __str__(self) -> str:
+        return "good" if self.is_good else "bad"
+
+
+class FlagReason(models.TextChoices):
+    """Why a conversation wants review."""
+
+    BLOCKED = "blocked", "A call was blocked"
+    LOW_CONFIDENCE = "low_confidence", "The model was unsure"
+    THUMBS_DOWN = "thumbs_down", "Thumbs down"
+    IN_DOUBT = "in_doubt", "A write is in doubt"
+    FAILED = "failed", "The run failed"
+
+
+class Flag(TenantModel):
+    """A mark that a conversation wants review."""
+
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="flags")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="flags")
+    reason = models.CharField(max_length=20, choices=FlagReason)
+    detail = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    resolved_by = models.ForeignKey(Member, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "reason"], name="flag_reason_once_per_run")]
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.get_reason_display()

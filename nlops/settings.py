@@ -1,0 +1,323 @@
+"""Settings of nlops: one file, everything that differs between places comes from the environment."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import environ
+import structlog
+from csp.constants import NONCE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from nlops.services.last_demo import load_demo_environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+# A command without DATABASE_URL talks to the demo that runs here (VAR names it; default: the last one started).
+for _name, _value in load_demo_environment(BASE_DIR).items():
+    env.ENVIRON.setdefault(_name, _value)
+
+DEBUG = env.bool("DEBUG", False)
+TESTING = "pytest" in sys.modules
+# True on plain-http loopback (the demo): cookies are not marked secure, no redirect to https.
+INSECURE_HTTP = env.bool("NLOPS_INSECURE_HTTP", TESTING or DEBUG)
+VAR = Path(env.str("NLOPS_VAR", str(BASE_DIR / "var")))
+
+if TESTING:
+    SECRET_KEY = env.str("SECRET_KEY", "only-for-tests-" + "x" * 50)
+    NLOPS_ENCRYPTION_KEYS = env.str(
+        "NLOPS_ENCRYPTION_KEYS", "test:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+    )
+else:
+    # Building static files or checking the code needs no secret; serving does (see the checks in accounts).
+    SECRET_KEY = env.str("SECRET_KEY", "")
+    NLOPS_ENCRYPTION_KEYS = env.str("NLOPS_ENCRYPTION_KEYS", "")
+    if not SECRET_KEY:
+        raise ImproperlyConfigured(
+            "SECRET_KEY is not set and no demo is running here. Set SECRET_KEY, DATABASE_URL, "
+            "CELERY_BROKER_URL and CACHE_URL, or start a demo with `make demo`."
+        )
+
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.headless",
+    "csp",
+    "django_htmx",
+    "django_structlog",
+    "drf_spectacular",
+    "rest_framework",
+    "rules.apps.AutodiscoverRulesConfig",
+    "template_partials",
+    "nlops",
+    "accounts",
+    "specs",
+    "conversations",
+    "evaluation",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "accounts.middleware.MemberMiddleware",
+]
+
+ROOT_URLCONF = "nlops.urls"
+ASGI_APPLICATION = "nlops.asgi.application"
+WSGI_APPLICATION = "nlops.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "accounts.context_processors.member",
+            ],
+        },
+    },
+]
+
+# The application's role owns nothing, so that row-level security binds it; migrations run as the owner:
+# `manage.py migrate --database owner`.
+DATABASES = {
+    "default": env.db_url("DATABASE_URL", default="postgres://nlops_app@127.0.0.1:5432/nlops"),
+    "owner": env.db_url(
+        "DATABASE_OWNER_URL", default=env.str("DATABASE_URL", "postgres://nlops_owner@127.0.0.1:5432/nlops")
+    ),
+}
+for _database in DATABASES.values():
+    _database["CONN_HEALTH_CHECKS"] = True
+    _database["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", 60)
+DATABASES["owner"]["CONN_MAX_AGE"] = 0
+# Async views run their queries in threads that are not kept: a kept connection would only pile up there.
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CACHE_URL = env.str("CACHE_URL", "redis://127.0.0.1:6379/1")
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": CACHE_URL,
+        "KEY_PREFIX": "nlops",
+    }
+}
+
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", CACHE_URL)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600} if "redis" in CELERY_BROKER_URL else {}
+CELERY_TASK_DEFAULT_QUEUE = "engine"
+CELERY_TASK_ROUTES = {
+    "specs.tasks.*": {"queue": "preprocess"},
+    "conversations.tasks.collect_feedback": {"queue": "feedback"},
+    "conversations.tasks.close_idle_conversations": {"queue": "feedback"},
+    "conversations.tasks.*": {"queue": "engine"},
+    "evaluation.tasks.*": {"queue": "feedback"},
+}
+CELERY_BEAT_SCHEDULE = {
+    "sweep-runs": {"task": "conversations.tasks.sweep_runs", "schedule": 5.0},
+    "sweep-spec-versions": {"task": "specs.tasks.sweep_versions", "schedule": 30.0},
+    "close-idle-conversations": {"task": "conversations.tasks.close_idle_conversations", "schedule": 600.0},
+}
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "rules.permissions.ObjectPermissionBackend",
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_LOGOUT_ON_GET = False
+HEADLESS_CLIENTS = ("app",)
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+SESSION_COOKIE_NAME = "nlops_session"
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = not INSECURE_HTTP
+CSRF_COOKIE_SECURE = not INSECURE_HTTP
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", not INSECURE_HTTP)
+SECURE_HSTS_SECONDS = 0 if INSECURE_HTTP else env.int("SECURE_HSTS_SECONDS", 31_536_000)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = not INSECURE_HTTP
+SECURE_HSTS_PRELOAD = not INSECURE_HTTP
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("NLOPS_BEHIND_PROXY", False) else None
+)
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF, NONCE],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+        "form-action": [SELF],
+    },
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        # First, so that a request with a token is not asked for a CSRF token as a browser's is.
+        "allauth.headless.contrib.rest_framework.authentication.XSessionTokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.IsMember"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
+    "PAGE_SIZE": 50,
+}
+SPECTACULAR_SETTINGS = {"TITLE": "nlops", "VERSION": "1", "OAS_VERSION": "3.1.0", "SERVE_INCLUDE_SCHEMA": False}
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = Path(env.str("STATIC_ROOT", str(BASE_DIR / "staticfiles")))
+WHITENOISE_USE_FINDERS = env.bool("WHITENOISE_USE_FINDERS", INSECURE_HTTP)
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": (
+            "django.contrib.staticfiles.storage.StaticFilesStorage"
+            if WHITENOISE_USE_FINDERS
+            else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        )
+    },
+}
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+INSTALLED_APPS.append("django.forms")
+
+EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
+vars().update(EMAIL_CONFIG)
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "nlops@localhost")
+
+# --- nlops ---
+#: embedded | openai:<model> | azure:<deployment> | compatible:<model>@<base-url>; a tenant may have its own.
+NLOPS_MODEL = env.str("NLOPS_MODEL", "embedded")
+OPENAI_API_KEY = env.str("OPENAI_API_KEY", "")
+AZURE_OPENAI_ENDPOINT = env.str("AZURE_OPENAI_ENDPOINT", "")
+AZURE_OPENAI_API_KEY = env.str("AZURE_OPENAI_API_KEY", "")
+AZURE_OPENAI_API_VERSION = env.str("AZURE_OPENAI_API_VERSION", "2024-10-21")
+#: Requests that one member may send per minute.
+NLOPS_MEMBER_RATE = env.int("NLOPS_MEMBER_RATE", 30)
+#: Characters of one message.
+NLOPS_MAX_MESSAGE = env.int("NLOPS_MAX_MESSAGE", 4000)
+#: Bytes of one uploaded spec.
+NLOPS_MAX_SPEC_BYTES = env.int("NLOPS_MAX_SPEC_BYTES", 40 * 1024 * 1024)
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+#: Seconds for one HTTP exchange with a product, and bytes of its response.
+NLOPS_PRODUCT_TIMEOUT = env.float("NLOPS_PRODUCT_TIMEOUT", 30.0)
+NLOPS_PRODUCT_MAX_BYTES = env.int("NLOPS_PRODUCT_MAX_BYTES", 5 * 1024 * 1024)
+#: Minutes after which an approval or a confirmation that nobody gave expires.
+NLOPS_APPROVAL_MINUTES = env.int("NLOPS_APPROVAL_MINUTES", 24 * 60)
+#: Seconds that a worker may keep a run without a word before another takes over.
+NLOPS_LEASE_SECONDS = env.int("NLOPS_LEASE_SECONDS", 90)
+#: Days of silence after which a conversation is closed and its working state cleared.
+NLOPS_IDLE_DAYS = env.int("NLOPS_IDLE_DAYS", 7)
+
+# --- logs ---
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.filter_by_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+    ],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    cache_logger_on_first_use=True,
+)
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {
+            "()": structlog.stdlib.ProcessorFormatter,
+            "processor": (
+                structlog.processors.JSONRenderer()
+                if env.bool("NLOPS_JSON_LOGS", not INSECURE_HTTP)
+                else structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"])
+            ),
+            "foreign_pre_chain": [
+                structlog.contextvars.merge_contextvars,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                structlog.stdlib.add_log_level,
+            ],
+        }
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("NLOPS_LOG_LEVEL", "INFO")},
+    "loggers": {
+        # Their INFO lines name full URLs with query arguments, which may hold personal data.
+        "httpx2": {"level": "WARNING"},
+        "httpcore2": {"level": "WARNING"},
+        "openai": {"level": "WARNING"},
+    },
+}
+
+UNFOLD = {
+    "SITE_TITLE": "nlops",
+    "SITE_HEADER": "nlops",
+    "SITE_URL": "/",
+    "SITE_SYMBOL": "forum",
+    "SHOW_HISTORY": True,
+    "ENVIRONMENT": "accounts.admin.environment",
+}

@@ -1,0 +1,216 @@
+"""What nlops knows of a product: spec versions with their operations, how to reach it, and what may be used of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+
+from accounts.models import Member, TenantModel
+from nlops.core.types import Decision, Effect
+
+
+class Product(TenantModel):
+    """A thing being operated, behind an HTTP API."""
+
+    name = models.CharField(max_length=100)
+    slug = models.SlugField(max_length=60)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "slug"], name="product_slug_once_per_tenant")]
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def active_version(self) -> SpecVersion | None:
+        """The version that requests use, None before the first activation."""
+        return self.versions.filter(status=VersionStatus.ACTIVE).first()
+
+
+class VersionStatus(models.TextChoices):
+    """Where an upload stands."""
+
+    DRAFT = "draft", "Waiting"
+    PROCESSING = "processing", "Being learnt"
+    READY = "ready", "Ready"
+    ACTIVE = "active", "Active"
+    RETIRED = "retired", "Retired"
+    FAILED = "failed", "Failed"
+
+
+class SpecVersion(TenantModel):
+    """One immutable upload of a product's API description."""
+
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    status = models.CharField(max_length=20, choices=VersionStatus, default=VersionStatus.DRAFT)
+    filename = models.CharField(max_length=200)
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the upload, in hexadecimal")
+    source = models.BinaryField(help_text="the upload, compressed with zlib")
+    title = models.CharField(max_length=300, blank=True)
+    api_version = models.CharField(max_length=100, blank=True)
+    standard = models.CharField(max_length=20, blank=True, help_text="such as OpenAPI 3.1.0")
+    servers = models.JSONField(default=list, help_text="base URLs that the description names")
+    security_schemes = models.JSONField(default=dict)
+    definitions = models.JSONField(default=dict, help_text="$defs that argument schemas refer to")
+    problems = models.JSONField(default=list, help_text="[{severity, pointer, line, message}]")
+    error = models.TextField(blank=True, help_text="why it failed, for a person")
+    phase = models.CharField(max_length=60, blank=True, help_text="what is being done now")
+    progress = models.PositiveSmallIntegerField(default=0, help_text="percent")
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    operation_count = models.PositiveIntegerField(default=0)
+    uploaded_by = models.ForeignKey(Member, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    activated_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["product", "number"], name="version_number_once_per_product"),
+            models.UniqueConstraint(
+                fields=["product"],
+                condition=Q(status=VersionStatus.ACTIVE),
+                name="one_active_version_per_product",
+            ),
+        ]
+        ordering = ["product", "-number"]
+
+    def __str__(self) -> str:
+        return f"{self.product} v{self.number}"
+
+
+class Service(TenantModel):
+    """A logical group of operations in a spec version."""
+
+    version = models.ForeignKey(SpecVersion, on_delete=models.CASCADE, related_name="services")
+    name = models.CharField(max_length=120)
+    slug = models.SlugField(max_length=120)
+    description = models.TextField(blank=True)
+    position = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["version", "slug"], name="service_slug_once_per_version")]
+        ordering = ["position"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Operation(TenantModel):
+    """One method and path of a spec version, compiled to a tool."""
+
+    version = models.ForeignKey(SpecVersion, on_delete=models.CASCADE, related_name="operations")
+    service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="operations")
+    name = models.CharField(max_length=64, help_text="the tool's name")
+    method = models.CharField(max_length=10)
+    path = models.CharField(max_length=2000)
+    summary = models.TextField(blank=True)
+    description = models.TextField(blank=True)
+    effect = models.CharField(max_length=20, choices=[(effect.value, effect.value) for effect in Effect])
+    deprecated = models.BooleanField(default=False)
+    schema = models.JSONField(help_text="JSON Schema of the arguments, without its $defs")
+    definition_names = models.JSONField(default=list, help_text="the $defs that the schema needs")
+    bindings = models.JSONField(default=dict, help_text="argument name to its place in the request")
+    body_media_type = models.CharField(max_length=200, blank=True)
+    secret_arguments = models.JSONField(default=list)
+    idempotency_header = models.CharField(max_length=100, blank=True)
+    search_text = models.TextField(blank=True, help_text="what the ranking reads")
+    position = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["version", "name"], name="operation_name_once_per_version"),
+        ]
+        indexes = [models.Index(fields=["version", "method", "path"])]
+        ordering = ["position"]
+
+    def __str__(self) -> str:
+        return self.key
+
+    @property
+    def key(self) -> str:
+        """METHOD path: names the operation across versions."""
+        return f"{self.method} {self.path}"
+
+
+class AuthKind(models.TextChoices):
+    """How a connection proves who it is."""
+
+    NONE = "none", "No authentication"
+    BEARER = "bearer", "Bearer token"
+    API_KEY_HEADER = "api_key_header", "API key in a header"
+    API_KEY_QUERY = "api_key_query", "API key in the query"
+    BASIC = "basic", "User name and password (HTTP Basic)"
+    OAUTH2_PASSWORD = "oauth2_password", "Log in for a token (OAuth 2.0 password grant)"
+
+
+class Connection(TenantModel):
+    """Base URL, authentication and secrets with which a tenant reaches a product."""
+
+    product = models.OneToOneField(Product, on_delete=models.CASCADE, related_name="connection")
+    base_url = models.URLField(max_length=500)
+    auth_kind = models.CharField(max_length=30, choices=AuthKind, default=AuthKind.NONE)
+    auth_name = models.CharField(max_length=100, blank=True, help_text="API key: name of the header or parameter")
+    username = models.CharField(max_length=200, blank=True)
+    token_url = models.CharField(max_length=500, blank=True, help_text="absolute, or relative to the base URL")
+    refresh_url = models.CharField(max_length=500, blank=True, help_text="empty: the token URL")
+    secret = models.TextField(blank=True, editable=False, help_text="encrypted: password, key or token")
+    tokens = models.TextField(blank=True, editable=False, help_text="encrypted JSON of the current tokens")
+    tokens_expire_at = models.DateTimeField(null=True, blank=True, editable=False)
+    checked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    check_message = models.TextField(blank=True, editable=False)
+    check_ok = models.BooleanField(null=True, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return self.base_url
+
+    def record(self, field: str) -> str:
+        """Name of an encrypted field of this row, as associated data of the encryption."""
+        return f"connection:{self.pk}:{field}"
+
+
+class ToolPolicy(TenantModel):
+    """What may be used: one row per listed operation. Not listed is denied."""
+
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="policies")
+    operation_key = models.CharField(max_length=2020, help_text="METHOD path")
+    decision = models.CharField(max_length=20, choices=[(choice.value, choice.value) for choice in Decision])
+    updated_by = models.ForeignKey(Member, null=True, on_delete=models.SET_NULL, related_name="+")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["product", "operation_key"], name="policy_once_per_operation"),
+        ]
+        verbose_name_plural = "tool policies"
+
+    def __str__(self) -> str:
+        return f"{self.operation_key}: {self.decision}"
+
+
+#: What an operator's listing of an operation means when they don't say more.
+DEFAULT_DECISIONS: dict[str, Decision] = {
+    Effect.READ: Decision.ALLOW,
+    Effect.WRITE: Decision.CONFIRM,
+    Effect.DESTRUCTIVE: Decision.APPROVE,
+}
+
+
+def tool_fields(operation: Operation) -> dict[str, Any]:
+    """The fields of an Operation that a Tool takes as they are."""
+    return {
+        "name": operation.name,
+        "description": operation.description or operation.summary,
+        "operation_id": str(operation.pk),
+        "method": operation.method,
+        "path": operation.path,
+        "summary": operation.summary,
+        "service": operation.service.name,
+        "effect": Effect(operation.effect),
+        "secret_arguments": tuple(operation.secret_arguments),
+        "idempotency_header": operation.idempotency_header,
+    }
