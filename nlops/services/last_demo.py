@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import sys
 from pathlib import Path
 
@@ -14,6 +15,9 @@ LOCK = Path("run") / "demo.lock"
 #: Relative to a demo's directory: KEY=VALUE lines, the settings with which one reaches the demo.
 ENVIRONMENT = Path("run") / "demo.env"
 
+#: Commands that make what the settings of all others name: they need no lasting secret, and no other demo's.
+BEFORE_ANY_SETTINGS = ("demo", "provision_database")
+
 
 def load_demo_environment(base_dir: Path) -> dict[str, str]:
     """The settings of the running demo, or {} if none runs or the environment already names a database.
@@ -21,6 +25,8 @@ def load_demo_environment(base_dir: Path) -> dict[str, str]:
     The variable VAR names the demo's directory; without it the last one started from this checkout is meant.
     Tests never see a demo: they would write into its database.
     """
+    if sys.argv[1:2] and sys.argv[1] in BEFORE_ANY_SETTINGS:
+        return {"SECRET_KEY": secrets.token_urlsafe(48)}
     if "DATABASE_URL" in os.environ or "pytest" in sys.modules:
         return {}
     directory = demo_directory(base_dir)
@@ -56,7 +62,7 @@ def demo_is_running(directory: Path) -> bool:
 
 
 def read_environment(path: Path) -> dict[str, str]:
-    """KEY=VALUE lines as a dictionary; blank lines and lines that start with # are left out; {} if no file."""
+    """KEY=VALUE lines as a dictionary; blank lines and # comments are left out; {} if no file."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError:

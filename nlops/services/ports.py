@@ -15,8 +15,8 @@ class NoFreePort(Exception):
 
     def __init__(self, first: int, cause: OSError) -> None:
         super().__init__(
-            f"No port from {first} to {min(first + TRIES - 1, 65535)} on {LOOPBACK} can be had ({cause.strerror}). "
-            f"Name another one: make demo PORT=18000"
+            f"No port from {first} to {min(first + TRIES - 1, 65535)} on {LOOPBACK} can be had "
+            f"({cause.strerror}). Name another one: make demo PORT=18000"
         )
 
 

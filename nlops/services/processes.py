@@ -108,7 +108,7 @@ def spawn(command: Command, log: Path) -> subprocess.Popen[bytes]:
             user=account.uid if account else None,
             group=account.gid if account else None,
             extra_groups=[] if account else None,
-            preexec_fn=lambda: _die_with(parent, command.death_signal),  # noqa: PLW1509
+            preexec_fn=lambda: _die_with(parent, command.death_signal),
         )
 
 
@@ -121,8 +121,10 @@ def _die_with(parent: int, death_signal: signal.Signals) -> None:
         os.kill(os.getpid(), death_signal)
 
 
-def stop_processes(processes: Iterable[tuple[psutil.Process, Sequence[tuple[signal.Signals, float]]]]) -> None:
-    """Stop each process by its own ladder of signals, all at once, then kill what is left of their families."""
+def stop_processes(
+    processes: Iterable[tuple[psutil.Process, Sequence[tuple[signal.Signals, float]]]],
+) -> None:
+    """Stop each process by its own ladder of signals, all at once; then kill what is left below them."""
     targets = list(processes)
     family = [member for process, _ in targets for member in (process, *descendants(process))]
     began = time.monotonic()
