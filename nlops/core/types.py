@@ -275,8 +275,12 @@ class CallRecord(Storable):
     error: str = ""
     #: what the engine changed after the product's refusal, for the person, in order
     repairs: list[str] = field(default_factory=list)
-    #: true when the person said yes to exactly these arguments
+    #: true when a person said yes to exactly these arguments
     agreed: bool = False
+    #: how often it was sent
+    tries: int = 0
+    #: true when a later call of the model repairs this failed one
+    superseded: bool = False
     #: e-mail of the person who approved or rejected
     decided_by: str = ""
 

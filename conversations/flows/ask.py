@@ -1,0 +1,94 @@
+"""A member asks for something."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max
+
+from accounts.encryption import encrypt
+from accounts.models import Member
+from accounts.throttle import count_request
+from conversations.flows import FlowError
+from conversations.flows.cancel import cancel
+from conversations.flows.reply import reply_in_words
+from conversations.history import earlier_calls, history
+from conversations.models import Conversation, Run, RunSecret
+from conversations.queue import look_at
+from conversations.recording import append_events
+from nlops.core.engine import Record, start
+from nlops.core.secrets import mask
+from nlops.core.types import RunStatus
+
+
+class MessageRefused(FlowError):
+    """The message is empty or too long."""
+
+
+class ConsentMissing(FlowError):
+    """The member has not agreed yet to what nlops keeps."""
+
+
+def ask(member: Member, text: str, conversation: Conversation | None = None) -> Run:
+    """Start a run for the member's words, in the conversation or in a new one.
+
+    When the conversation's latest run waits for an answer that the words can be, they are that answer. Secrets in
+    the words are masked before anything is stored.
+
+    Raises MessageRefused, ConsentMissing, accounts.throttle.Throttled.
+    """
+    text = text.strip()
+    _check(member, text)
+    with transaction.atomic():
+        if conversation is None:
+            conversation = Conversation.objects.create(tenant_id=member.tenant_id, member=member)
+        Conversation.objects.select_for_update().get(pk=conversation.pk)
+        waiting = conversation.runs.filter(status__in=[RunStatus.ASKING, RunStatus.CONFIRMING]).last()
+        if waiting is not None:
+            if waiting.status == RunStatus.ASKING and reply_in_words(member, waiting, text):
+                return waiting
+            # The person went on to something else.
+            cancel(member, waiting)
+        return _begin(member, conversation, text)
+
+
+def _check(member: Member, text: str) -> None:
+    if member.consented_at is None:
+        raise ConsentMissing("Before your first message, please read and accept what nlops keeps of it.")
+    if not text:
+        raise MessageRefused("There is no text in the message. Write what you want to be done.")
+    if len(text) > settings.NLOPS_MAX_MESSAGE:
+        raise MessageRefused(
+            f"The message has {len(text):,} characters; at most {settings.NLOPS_MAX_MESSAGE:,} fit. "
+            "Please say it shorter, or in several messages."
+        )
+    count_request(member)
+
+
+def _begin(member: Member, conversation: Conversation, text: str) -> Run:
+    masked = mask(text.replace("\x00", ""))
+    number = (conversation.runs.aggregate(last=Max("number"))["last"] or 0) + 1
+    run = Run(tenant_id=member.tenant_id, conversation=conversation, number=number, request=masked.text)
+    run.state = start(
+        masked.text,
+        history=history(conversation),
+        earlier_calls=earlier_calls(conversation),
+        secrets=list(masked.secrets),
+    ).to_json()
+    run.save()
+    RunSecret.objects.bulk_create(
+        RunSecret(
+            tenant_id=run.tenant_id,
+            run=run,
+            name=name,
+            ciphertext=encrypt(value, tenant_id=run.tenant_id, record=f"run:{run.pk}:{name}"),
+        )
+        for name, value in masked.secrets.items()
+    )
+    append_events(run, [Record("said", {"text": masked.text})])
+    if not conversation.title:
+        conversation.title = masked.text[:117]
+    conversation.closed_at = None
+    conversation.save()
+    look_at(run.tenant_id, run.pk)
+    return run

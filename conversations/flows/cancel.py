@@ -1,0 +1,27 @@
+"""The person stops a request."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from accounts.models import Member
+from conversations.flows import FlowError
+from conversations.flows.step import step
+from conversations.models import Run
+from conversations.recording import lock
+from nlops.core.engine import Cancelled
+from nlops.core.types import RunStatus
+
+
+class NotYours(FlowError):
+    """The run belongs to another member."""
+
+
+def cancel(member: Member, run: Run) -> None:
+    """Stop the run wherever it is; a run that is over stays as it is. Raises NotYours."""
+    with transaction.atomic():
+        run = lock(run.pk)
+        if run.conversation.member_id != member.pk:
+            raise NotYours("Only the person who asked can stop a request.")
+        if not RunStatus(run.status).is_over:
+            step(run, Cancelled())

@@ -1,0 +1,25 @@
+"""The requester says yes or no to an exact call."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from accounts.models import Member
+from conversations.flows import FlowError
+from conversations.flows.decide import settle
+from conversations.models import Approval, ApprovalStatus, Run
+from conversations.recording import lock
+
+
+class NothingToConfirm(FlowError):
+    """The run does not wait for the requester's yes (any more)."""
+
+
+def confirm(member: Member, run: Run, agreed: bool) -> None:
+    """Record the requester's decision on the call that waits for it. Raises NothingToConfirm."""
+    with transaction.atomic():
+        run = lock(run.pk)
+        approval = Approval.objects.filter(run=run, by_requester=True, status=ApprovalStatus.WAITING).first()
+        if approval is None or run.conversation.member_id != member.pk:
+            raise NothingToConfirm("This was decided already, or the request is over.")
+        settle(run, approval, member, agreed, "")

@@ -1,0 +1,78 @@
+"""Another person approves or rejects an exact call."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import Member
+from conversations.flows import FlowError
+from conversations.flows.step import step
+from conversations.models import Approval, ApprovalStatus, Run
+from conversations.recording import lock
+from nlops.core.engine import Decided
+
+
+class DecisionRefused(FlowError):
+    """This member can't decide this approval (any more)."""
+
+
+def decide(member: Member, approval: Approval, agreed: bool, reason: str = "") -> None:
+    """Approve or reject; the run then goes on by itself. Raises DecisionRefused."""
+    with transaction.atomic():
+        run = lock(approval.run_id)
+        approval = Approval.objects.select_for_update().get(pk=approval.pk)
+        _check(member, approval)
+        settle(run, approval, member, agreed, reason)
+
+
+def settle(run: Run, approval: Approval, member: Member, agreed: bool, reason: str) -> None:
+    """Write the decision and advance the locked run."""
+    approval.status = ApprovalStatus.APPROVED if agreed else ApprovalStatus.REJECTED
+    approval.decided_by = member
+    approval.decided_at = timezone.now()
+    approval.reason = reason.strip()
+    approval.save()
+    step(
+        run,
+        Decided(
+            call_id=approval.call.key,
+            agreed=agreed,
+            by=member.user.email,
+            reason=approval.reason,
+            by_requester=approval.by_requester,
+        ),
+    )
+
+
+def expire(approval: Approval) -> None:
+    """Nobody decided in time: the call is not made."""
+    with transaction.atomic():
+        run = lock(approval.run_id)
+        approval = Approval.objects.select_for_update().get(pk=approval.pk)
+        if approval.status != ApprovalStatus.WAITING:
+            return
+        approval.status = ApprovalStatus.EXPIRED
+        approval.decided_at = timezone.now()
+        approval.save()
+        step(
+            run,
+            Decided(
+                call_id=approval.call.key,
+                agreed=False,
+                by="nlops",
+                reason="Nobody decided in time, so nothing was done. Ask again if it is still wanted.",
+                by_requester=approval.by_requester,
+            ),
+        )
+
+
+def _check(member: Member, approval: Approval) -> None:
+    if approval.by_requester or not member.is_operator:
+        raise DecisionRefused("This decision is not yours: it needs the role operator.")
+    if approval.requested_by_id == member.pk:
+        raise DecisionRefused("You asked for this call yourself, so another operator must decide it.")
+    if approval.status != ApprovalStatus.WAITING:
+        raise DecisionRefused(f"This was {approval.get_status_display().lower()} already.")
+    if approval.expires_at <= timezone.now():
+        raise DecisionRefused("The time to decide is over. The requester can ask again.")

@@ -1,0 +1,59 @@
+"""One transition of a run, under its row lock, inside the caller's transaction."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.utils import timezone
+
+from conversations.models import Run
+from conversations.queue import look_at
+from conversations.recording import save
+from nlops.core.engine import Context, EngineEvent, RunState, Transition, advance
+from nlops.core.types import Tool
+from nlops.llm.base import ChatModel
+from nlops.llm.registry import model_from_spec
+from specs.models import Operation
+from specs.querysets import decision_for, tools
+
+
+def model_of(run: Run) -> ChatModel:
+    """The model that the run's tenant uses. Raises nlops.llm.registry.ModelConfigurationError."""
+    return model_from_spec(run.tenant.model or settings.NLOPS_MODEL)
+
+
+def tools_of(state: RunState) -> dict[str, Tool]:
+    """The run's tools by name, best ranked first, each with the policy's decision of this moment."""
+    rows = Operation.objects.select_related("service", "version__product").defer(
+        "version__source", "version__problems"
+    )
+    by_id = {str(operation.pk): operation for operation in rows.filter(pk__in=state.operation_ids)}
+    chosen = [by_id[key] for key in state.operation_ids if key in by_id]
+    return {tool.name: tool for tool in tools((operation, decision_for(operation)) for operation in chosen)}
+
+
+def context_of(run: Run, found: dict[str, Tool]) -> Context:
+    """What the engine needs to know of this moment."""
+    model = model_of(run)
+    zone = ZoneInfo(run.conversation.member.user.time_zone)
+    return Context(
+        tools=found,
+        now=timezone.now().astimezone(zone),
+        languages=model.languages,
+        writes_text=model.writes_text,
+    )
+
+
+def step(run: Run, event: EngineEvent, *, state: RunState | None = None) -> Transition:
+    """Advance the locked run by the event, write it, and hand over to the queue when there is work."""
+    state = state or RunState.from_json(run.state)
+    selected = getattr(event, "operation_ids", None)
+    if selected is not None:
+        state.operation_ids = list(selected)
+    found = tools_of(state)
+    transition = advance(state, event, context_of(run, found))
+    save(run, transition, found)
+    if transition.state.work is not None:
+        look_at(run.tenant_id, run.pk, delay=transition.state.work.delay)
+    return transition

@@ -1,0 +1,32 @@
+"""The word to the workers: "look at this run". Losing or doubling it does no harm."""
+
+from __future__ import annotations
+
+import functools
+import uuid
+from typing import Any
+
+import structlog
+from celery import current_app
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+log = structlog.get_logger(__name__)
+
+
+def look_at(tenant_id: uuid.UUID, run_id: uuid.UUID, *, delay: float = 0.0) -> None:
+    """Ask a worker to look at the run, once the transaction is committed, `delay` seconds later."""
+    send_after_commit("conversations.tasks.advance_run", str(tenant_id), str(run_id), delay=delay)
+
+
+def send_after_commit(task: str, *args: Any, delay: float = 0.0) -> None:
+    """Send a task by name (flows can't import the tasks that call them), once the transaction is committed."""
+    transaction.on_commit(functools.partial(_send, task, args, delay), robust=True)
+
+
+def _send(task: str, args: tuple[Any, ...], delay: float) -> None:
+    try:
+        current_app.send_task(task, args=args, countdown=delay or None, retry=False)
+    except OperationalError as error:
+        # The sweeper finds what waits for nobody as soon as the broker is back.
+        log.warning("queue_unreachable", task=task, error=type(error).__name__)

@@ -1,0 +1,310 @@
+"""The control point before a call, as small functions run in order. The strictest of their verdicts wins."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import jsonschema_rs
+
+from nlops.core import provenance as tracing
+from nlops.core.provenance import ReturnedValue as Returned
+from nlops.core.provenance import Sources
+from nlops.core.types import (
+    CallRecord,
+    CallStatus,
+    Decision,
+    Effect,
+    Json,
+    Provenance,
+    ProvenanceKind,
+    Question,
+    Tool,
+)
+from nlops.core.views import argument_label
+
+__all__ = ["Returned", "Sources", "Verdict", "VerdictKind", "before_call", "coerce", "question"]
+
+#: `[[secret:NAME]]` stands in a text where the person typed a secret.
+PLACEHOLDER = re.compile(r"^\[\[secret:([A-Za-z0-9_.-]+)\]\]$")
+
+
+class VerdictKind(enum.StrEnum):
+    """What a control point says."""
+
+    PASS = "pass"  # noqa: S105  #: goes on
+    ASK = "ask"  #: values are missing
+    CONFIRM = "confirm"  #: the requester decides
+    APPROVE = "approve"  #: another person decides
+    BLOCK = "block"  #: never
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What the control point came to, with the call as it may be sent."""
+
+    #: the strictest of all
+    decision: VerdictKind
+    #: the arguments without what was invented
+    arguments: dict[str, Json]
+    #: JSON pointer to where each value comes from
+    provenance: dict[str, Provenance]
+    #: why, for people
+    reasons: list[str] = field(default_factory=list)
+    #: what is to be asked
+    questions: list[Question] = field(default_factory=list)
+
+    def tighten(self, decision: VerdictKind, reason: str) -> None:
+        """Take the stricter of both."""
+        order = list(VerdictKind)
+        self.decision = max(self.decision, decision, key=order.index)
+        self.reasons.append(reason)
+
+
+def before_call(
+    call: CallRecord, tool: Tool | None, sources: Sources, secrets: Sequence[str], calls: Sequence[CallRecord]
+) -> Verdict:
+    """Check one planned call: known, grounded, complete, valid, allowed, untainted.
+
+    `secrets` names the secrets that the person typed; `calls` are all of the run's. Run it again after the person
+    supplied values: it keeps no memory.
+    """
+    if tool is None or tool.decision is Decision.DENY:
+        return Verdict(VerdictKind.BLOCK, call.arguments, {}, ["This operation may not be used here."])
+    verdict = Verdict(VerdictKind.PASS, _known(_with_secrets(call.arguments, tool, secrets), tool), {})
+    _ground(verdict, call, tool, sources, calls)
+    _complete(verdict, tool)
+    if not verdict.questions:
+        _validate(verdict, tool)
+    _apply_policy(verdict, tool)
+    _apply_taint(verdict, tool)
+    return verdict
+
+
+# --- secrets --------------------------------------------------------------------------------------------------
+
+
+def is_secret(value: Json) -> bool:
+    """Whether the value is a reference to a secret that the person typed."""
+    return isinstance(value, dict) and set(value) == {"$secret"}
+
+
+def placeholder(value: Json) -> Json:
+    """The value as a model may see it."""
+    return f"[[secret:{value['$secret']}]]" if is_secret(value) else value
+
+
+def _with_secrets(arguments: dict[str, Json], tool: Tool, secrets: Sequence[str]) -> dict[str, Json]:
+    """Secret arguments hold references only: a plain value there was invented or leaked, so it goes."""
+    result: dict[str, Json] = {}
+    for name, value in arguments.items():
+        match = PLACEHOLDER.match(value) if isinstance(value, str) else None
+        if match and match[1] in secrets:
+            if name in tool.secret_arguments:
+                result[name] = {"$secret": match[1]}
+        elif match or (name in tool.secret_arguments and not is_secret(value)):
+            continue
+        else:
+            result[name] = value
+    for name in tool.secret_arguments:
+        # "create user bob with password …": the typed secret that is named like the argument is meant for it.
+        if name not in result and name in tool.required:
+            fitting = [secret for secret in secrets if re.sub(r"_\d+$", "", secret) == name.lower()]
+            if len(fitting) == 1:
+                result[name] = {"$secret": fitting[0]}
+    return result
+
+
+# --- grounding ------------------------------------------------------------------------------------------------
+
+
+def _known(arguments: dict[str, Json], tool: Tool) -> dict[str, Json]:
+    """Only arguments that the tool has, without nulls that its schema forbids."""
+    if tool.parameters.get("additionalProperties") not in (None, False):
+        return arguments
+    return {name: value for name, value in arguments.items() if name in tool.properties and value is not None}
+
+
+def _ground(
+    verdict: Verdict, call: CallRecord, tool: Tool, sources: Sources, calls: Sequence[CallRecord]
+) -> None:
+    """Find where each value comes from, and drop what was invented: for writes, and for what identifies a thing."""
+    verdict.provenance = tracing.trace(verdict.arguments, sources, tool.parameters)
+    _inherit_repaired(verdict, call, calls)
+    for pointer in tracing.invented(verdict.provenance):
+        name = _top(pointer)
+        schema = tool.properties.get(name, {})
+        if tool.effect is Effect.READ and not (name in tool.required and schema.get("type") == "string"):
+            continue
+        if name in verdict.arguments:
+            del verdict.arguments[name]
+            verdict.reasons.append(f"{argument_label(name)}: nobody said this value, so it is left out.")
+    verdict.provenance = {
+        pointer: found for pointer, found in verdict.provenance.items() if _top(pointer) in verdict.arguments
+    }
+
+
+def _inherit_repaired(verdict: Verdict, call: CallRecord, calls: Sequence[CallRecord]) -> None:
+    """A repaired value comes from where the refused one came from, if it only lost characters."""
+    for earlier in calls:
+        if earlier.id == call.id or earlier.tool != call.tool or earlier.status is not CallStatus.FAILED:
+            continue
+        for pointer in tracing.invented(verdict.provenance):
+            name = _top(pointer)
+            old, new = earlier.arguments.get(name), verdict.arguments.get(name)
+            source = earlier.provenance.get(pointer)
+            if source and isinstance(old, str) and isinstance(new, str) and new and _is_subsequence(new, old):
+                verdict.provenance[pointer] = source
+
+
+def _is_subsequence(short: str, long: str) -> bool:
+    characters = iter(long)
+    return all(character in characters for character in short)
+
+
+def describe_repair(refused: CallRecord, repaired: CallRecord) -> list[str]:
+    """What a repair changed, as sentences for the person."""
+    told = []
+    for name, value in repaired.arguments.items():
+        old = refused.arguments.get(name)
+        if old != value and not is_secret(value):
+            was = f"“{old}”" if old is not None else "nothing"
+            told.append(
+                f"The product refused {argument_label(name).lower()} {was} ({refused.error.rstrip('.')}), "
+                f"so I changed it to “{value}”."
+            )
+    return told
+
+
+# --- completeness and validity --------------------------------------------------------------------------------
+
+
+def _complete(verdict: Verdict, tool: Tool) -> None:
+    missing = [name for name in tool.required if name not in verdict.arguments]
+    defaults = {name: tool.properties.get(name, {}).get("default") for name in missing}
+    for name in missing:
+        if defaults[name] is not None:
+            verdict.arguments[name] = defaults[name]
+            verdict.provenance["/" + name] = Provenance(ProvenanceKind.DEFAULT)
+        else:
+            verdict.questions.append(question(tool, name))
+    if verdict.questions:
+        names = ", ".join(q.name for q in verdict.questions)
+        verdict.tighten(VerdictKind.ASK, f"Missing: {names}.")
+
+
+def _validate(verdict: Verdict, tool: Tool) -> None:
+    """The arguments against the schema; what does not fit is asked for. Secrets are checked when they are known."""
+    plain = {name: value for name, value in verdict.arguments.items() if not is_secret(value)}
+    for name, value in plain.items():
+        # Models write "5" for 5; that is no error worth a question.
+        if isinstance(value, str):
+            try:
+                plain[name] = verdict.arguments[name] = coerce(value, tool.properties.get(name, {}))
+            except ValueError:
+                continue
+    schema = {**tool.parameters, "required": [name for name in tool.required if name in plain]}
+    asked: set[str] = set()
+    for error in jsonschema_rs.validator_for(schema, validate_formats=False).iter_errors(plain):
+        name = str(error.instance_path[0]) if error.instance_path else ""
+        verdict.tighten(VerdictKind.ASK, f"{argument_label(name) or 'Arguments'}: {error.message}")
+        if name in tool.properties and name not in asked:
+            asked.add(name)
+            verdict.questions.append(question(tool, name, help_text=error.message))
+    if verdict.decision is VerdictKind.ASK and not verdict.questions:
+        verdict.tighten(VerdictKind.BLOCK, "The call does not fit the product's description.")
+
+
+def coerce(value: Json, schema: dict[str, Json]) -> Json:
+    """A value that a person typed, as the type that the schema wants. Raises ValueError that says what is wanted."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if schema.get("enum"):
+        for choice in schema["enum"]:
+            if str(choice).lower() == text.lower():
+                return choice
+        raise ValueError("Choose one of: " + ", ".join(str(choice) for choice in schema["enum"][:30]) + ".")
+    kinds = schema.get("type", "string")
+    kinds = kinds if isinstance(kinds, list) else [kinds]
+    if "string" in kinds:
+        _check_length(text, schema)
+        return text
+    try:
+        if "integer" in kinds:
+            return int(text)
+        if "number" in kinds:
+            return float(text)
+    except ValueError:
+        raise ValueError("A number is needed here.") from None
+    if "boolean" in kinds:
+        if text.lower() in ("yes", "true", "on", "1", "y"):
+            return True
+        if text.lower() in ("no", "false", "off", "0", "n"):
+            return False
+        raise ValueError("Yes or no is needed here.")
+    if "array" in kinds:
+        items = schema.get("items") if isinstance(schema.get("items"), dict) else {}
+        return [coerce(part.strip(), items or {}) for part in text.split(",") if part.strip()]
+    return value
+
+
+def _check_length(text: str, schema: dict[str, Json]) -> None:
+    shortest, longest = schema.get("minLength"), schema.get("maxLength")
+    if isinstance(shortest, int) and len(text) < shortest:
+        raise ValueError(f"At least {shortest} characters are needed.")
+    if isinstance(longest, int) and len(text) > longest:
+        raise ValueError(f"At most {longest} characters fit.")
+
+
+def question(tool: Tool, name: str, help_text: str = "") -> Question:
+    """The question for one argument, with its description, type and allowed values."""
+    schema = tool.properties.get(name, {})
+    reference = schema.get("$ref", "")
+    if reference.startswith("#/$defs/"):
+        schema = {**tool.parameters.get("$defs", {}).get(reference.removeprefix("#/$defs/"), {}), **schema}
+    shown = {key: schema[key] for key in _SHOWN if key in schema}
+    return Question(
+        name=name,
+        label=str(schema.get("title") or argument_label(name)),
+        help=help_text or str(schema.get("description", "")),
+        schema=shown,
+        secret=name in tool.secret_arguments,
+        required=True,
+    )
+
+
+#: Keywords that a form needs.
+_SHOWN = ("type", "enum", "format", "minLength", "maxLength", "minimum", "maximum", "pattern", "items", "examples")
+
+
+def with_help(asked: Question, text: str) -> Question:
+    """The same question with another help text."""
+    return replace(asked, help=text)
+
+
+# --- policy ---------------------------------------------------------------------------------------------------
+
+
+def _apply_policy(verdict: Verdict, tool: Tool) -> None:
+    if tool.decision is Decision.CONFIRM:
+        verdict.tighten(VerdictKind.CONFIRM, "The policy asks the requester.")
+    elif tool.decision is Decision.APPROVE:
+        verdict.tighten(VerdictKind.APPROVE, "The policy asks another person.")
+
+
+def _apply_taint(verdict: Verdict, tool: Tool) -> None:
+    """Text from an API never gives authority: a returned value in a write needs a person's decision."""
+    if tool.effect is Effect.READ:
+        return
+    returned = [_top(p) for p, found in verdict.provenance.items() if found.kind is ProvenanceKind.RETURNED]
+    if returned:
+        names = ", ".join(dict.fromkeys(returned))
+        verdict.tighten(VerdictKind.CONFIRM, f"These values came from the product: {names}.")
+
+
+def _top(pointer: str) -> str:
+    """First token of an RFC 6901 pointer."""
+    return pointer.split("/")[1].replace("~1", "/").replace("~0", "~") if "/" in pointer else ""

@@ -1,0 +1,856 @@
+"""The state machine of a run: `advance(state, event, context) -> Transition`. No I/O, no clock, no chance.
+
+The driver (conversations.flows.advance) does the slow work that `state.work` names, between two transactions, and
+brings its outcome back as the next event. Everything that a run knows is in its RunState; everything that may
+change meanwhile (tool policies, the time) comes with the Context of each step.
+"""
+
+from __future__ import annotations
+
+import copy
+import enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from nlops.core import answers, checkpoints, dates, language, prompts
+from nlops.core.provenance import ComputedDate
+from nlops.core.tools import ASK_TOOL, CAPABILITIES_TOOL, DATE_TOOL, OWN_TOOL_NAMES, REFUSE_TOOL
+from nlops.core.types import (
+    STATE_VERSION,
+    Answer,
+    CallRecord,
+    CallStatus,
+    Completion,
+    Decision,
+    Effect,
+    Json,
+    Message,
+    Question,
+    Role,
+    RunStatus,
+    Storable,
+    Tool,
+    ToolCall,
+)
+from nlops.core.views import argument_label, call_view
+
+#: HTTP methods whose repetition has no further effect (RFC 9110 section 9.2.2).
+IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+#: Characters of a response that the model sees.
+RESULT_CHARACTERS = 6000
+
+
+class WorkKind(enum.StrEnum):
+    """Slow work that the driver does between two steps."""
+
+    SELECT_TOOLS = "select_tools"  #: rank the whitelisted operations for the request
+    ASK_MODEL = "ask_model"  #: let the model take its next turn
+    SEND_CALL = "send_call"  #: one HTTP exchange with the product
+
+
+@dataclass(frozen=True, slots=True)
+class Work(Storable):
+    """What the driver does next."""
+
+    #: which kind
+    kind: WorkKind
+    #: send_call: which call
+    call_id: str = ""
+    #: send_call: seconds to wait before
+    delay: float = 0.0
+
+
+@dataclass(slots=True)
+class RunState(Storable):
+    """Everything that a run knows; stored as JSON after every step."""
+
+    #: the person's words, typed secrets masked
+    request: str
+    #: of this form of the state
+    version: int = STATE_VERSION
+    #: where the run stands
+    status: RunStatus = RunStatus.QUEUED
+    #: what the driver does next; None while a person is waited for and when the run is over
+    work: Work | None = field(default_factory=lambda: Work(WorkKind.SELECT_TOOLS))
+    #: messages of the conversation's earlier runs
+    history: list[Message] = field(default_factory=list)
+    #: succeeded calls of the earlier runs, newest last: values in their responses may be referred to
+    earlier_calls: list[CallRecord] = field(default_factory=list)
+    #: messages of this run, from the request on
+    messages: list[Message] = field(default_factory=list)
+    #: ids of the operations that were selected, best first
+    operation_ids: list[str] = field(default_factory=list)
+    #: what the person said in this run, newest last
+    said: list[str] = field(default_factory=list)
+    #: what the date tool computed
+    computed: list[ComputedDate] = field(default_factory=list)
+    #: names of the secrets that the person typed
+    secrets: list[str] = field(default_factory=list)
+    #: the calls, in the order in which they were asked for
+    calls: list[CallRecord] = field(default_factory=list)
+    #: asking: what the person is asked
+    question: str = ""
+    #: asking: the fields of the form; empty for a free question
+    questions: list[Question] = field(default_factory=list)
+    #: asking: the call, or the model's ask_user call, that the answer is for
+    asking_for: str = ""
+    #: over: what the person is shown
+    answer: Answer | None = None
+    #: lowest confidence that the model told, None when it told none
+    confidence: float | None = None
+    #: steps taken
+    steps: int = 0
+    #: model requests made
+    model_calls: int = 0
+    #: tokens used
+    prompt_tokens: int = 0
+    #: tokens used
+    completion_tokens: int = 0
+
+    def call(self, call_id: str) -> CallRecord:
+        """The call with that id. Raises KeyError."""
+        for call in self.calls:
+            if call.id == call_id:
+                return call
+        raise KeyError(call_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How far a run may go; the one that is hit is named to the person."""
+
+    #: transitions
+    steps: int = 80
+    #: model requests
+    model_calls: int = 14
+    #: calls planned
+    calls: int = 20
+    #: tokens, prompt and completion together
+    tokens: int = 120_000
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a step needs to know and may change between steps."""
+
+    #: the run's tools by name, each with the policy's decision of this moment
+    tools: Mapping[str, Tool]
+    #: the person's time, with their zone
+    now: datetime
+    #: languages that the model reads, None for any
+    languages: frozenset[str] | None = None
+    #: whether the model's prose may be shown
+    writes_text: bool = False
+    #: how far the run may go
+    bounds: Bounds = field(default_factory=Bounds)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The tools for the request were selected."""
+
+    operation_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAnswered:
+    """The model took its turn."""
+
+    completion: Completion
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFailed:
+    """The model gave no usable answer; `message` is for the person."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallReturned:
+    """The product answered."""
+
+    call_id: str
+    http_status: int
+    body: Json
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallLost:
+    """No answer came. `sent` tells whether the product may have got the request."""
+
+    call_id: str
+    message: str
+    sent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CallBlocked:
+    """The check at dispatch stopped the call; nothing was sent."""
+
+    call_id: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replied:
+    """The person answered the clarification."""
+
+    values: Mapping[str, Json]
+    #: argument name to the name under which its secret is kept
+    secrets: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A person said yes or no to a call."""
+
+    call_id: str
+    agreed: bool
+    by: str
+    reason: str = ""
+    by_requester: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The person stopped the run."""
+
+
+EngineEvent = (
+    Begun | ModelAnswered | ModelFailed | CallReturned | CallLost | CallBlocked | Replied | Decided | Cancelled
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a step leaves in the transcript; `kind` is one of conversations' EventKind."""
+
+    kind: str
+    data: dict[str, Json]
+
+
+@dataclass(slots=True)
+class Transition:
+    """What a step comes to."""
+
+    state: RunState
+    records: list[Record] = field(default_factory=list)
+
+    def record(self, kind: str, **data: Json) -> None:
+        """Leave a record in the transcript."""
+        self.records.append(Record(kind, data))
+
+
+def start(
+    request: str,
+    *,
+    history: list[Message] | None = None,
+    earlier_calls: list[CallRecord] | None = None,
+    secrets: list[str] | None = None,
+) -> RunState:
+    """The state of a new run."""
+    return RunState(
+        request=request,
+        history=history or [],
+        earlier_calls=earlier_calls or [],
+        messages=[Message(Role.USER, request)],
+        said=[request],
+        secrets=secrets or [],
+    )
+
+
+def advance(state: RunState, event: EngineEvent, context: Context) -> Transition:
+    """One step. The given state is not changed. A word that comes after the end, or late, changes nothing."""
+    step = Transition(copy.deepcopy(state))
+    if state.status.is_over:
+        return step
+    step.state.steps += 1
+    _HANDLERS[type(event)](step, event, context)
+    if not step.state.status.is_over:
+        limit = _limit_hit(step.state, context.bounds)
+        if limit:
+            _fail(step, context, f"I stopped here: {limit}. What was done so far is listed below.")
+    return step
+
+
+# --- events ---------------------------------------------------------------------------------------------------
+
+
+def _begun(step: Transition, event: Begun, context: Context) -> None:
+    state = step.state
+    if context.languages is not None:
+        code = language.detect(state.request)
+        if code not in context.languages:
+            _finish(step, RunStatus.ANSWERED, Answer(language.sentence(code)), context)
+            return
+    state.operation_ids = list(event.operation_ids)
+    state.status = RunStatus.WORKING
+    _ask_model(step, "Choosing an operation")
+
+
+def _model_answered(step: Transition, event: ModelAnswered, context: Context) -> None:
+    state, completion = step.state, event.completion
+    _count(state, completion)
+    step.record(
+        "model",
+        text=completion.text,
+        tool_calls=[call.to_json() for call in completion.tool_calls],
+        confidence=completion.confidence,
+        usage=completion.usage.to_json(),
+    )
+    if not completion.tool_calls:
+        _conclude(step, context, completion.text)
+        return
+    calls = _unique_ids(state, completion.tool_calls)
+    asks = [call for call in calls if call.name == ASK_TOOL.name]
+    if asks:
+        # A question comes first: what else the model wanted depends on the answer.
+        calls = asks[:1]
+    state.messages.append(Message(Role.ASSISTANT, completion.text, tool_calls=tuple(calls)))
+    for call in calls:
+        _take_call(step, call, context)
+        if state.status.is_over or state.status is RunStatus.ASKING:
+            return
+    _proceed(step, context)
+
+
+def _model_failed(step: Transition, event: ModelFailed, context: Context) -> None:
+    _fail(step, context, event.message)
+
+
+def _call_returned(step: Transition, event: CallReturned, context: Context) -> None:
+    state = step.state
+    call = state.call(event.call_id)
+    tool = context.tools.get(call.tool)
+    call.http_status = event.http_status
+    call.response = event.body
+    step.record("returned", call_id=call.id, tool=call.tool, http_status=event.http_status)
+    status = event.http_status
+    if 200 <= status < 300:
+        _succeed(step, call)
+    elif status in (404, 410) and tool is not None and tool.method == "DELETE" and call.tries > 1:
+        # The first try was cut off; now the thing is gone, which is what was wanted.
+        call.repairs.append("The connection broke the first time; the product says it is gone now.")
+        _succeed(step, call)
+    elif status == 429 and call.tries < 4 and (event.retry_after or 1) <= 120:
+        delay = event.retry_after or 2.0**call.tries
+        _send_again(step, call, delay, f"The product asks to wait {delay:.0f} seconds")
+        return
+    elif status >= 500:
+        _lost(step, call, tool, answers.problem_text(event.body, status))
+        return
+    else:
+        _refused_by_product(step, call, tool, context)
+        if state.status is RunStatus.ASKING:
+            return
+    _proceed(step, context)
+
+
+def _call_lost(step: Transition, event: CallLost, context: Context) -> None:
+    call = step.state.call(event.call_id)
+    if event.sent:
+        _lost(step, call, context.tools.get(call.tool), event.message)
+    elif call.tries < 2:
+        _send_again(step, call, 1.0, "The product can't be reached; trying once more")
+    else:
+        _give_up(step, call, event.message)
+    if step.state.work is None and step.state.status is RunStatus.WORKING:
+        _proceed(step, context)
+
+
+def _call_blocked(step: Transition, event: CallBlocked, context: Context) -> None:
+    call = step.state.call(event.call_id)
+    call.status = CallStatus.BLOCKED
+    call.error = event.message
+    step.record("verdict", call_id=call.id, tool=call.tool, verdict="block", reasons=[event.message])
+    _result(step.state, call, {"error": {"message": event.message}})
+    _conclude(step, context, "")
+
+
+def _replied(step: Transition, event: Replied, context: Context) -> None:
+    state = step.state
+    if state.status is not RunStatus.ASKING:
+        return
+    step.record(
+        "replied",
+        values={**{name: str(value) for name, value in event.values.items()}, **dict.fromkeys(event.secrets, "••••••")},
+    )
+    asked, state.questions, state.question = state.questions, [], ""
+    call_id, state.asking_for = state.asking_for, ""
+    state.status = RunStatus.WORKING
+    if not any(call.id == call_id for call in state.calls):
+        _reply_to_model(step, call_id, event)
+        return
+    call = state.call(call_id)
+    wrong = _take_values(state, call, asked, event)
+    if wrong:
+        _ask(step, call.id, _question_text(context.tools[call.tool], wrong), wrong)
+        return
+    call.status = CallStatus.PLANNED
+    call.agreed = False
+    _proceed(step, context)
+
+
+def _decided(step: Transition, event: Decided, context: Context) -> None:
+    state = step.state
+    call = state.call(event.call_id)
+    waiting = {CallStatus.CONFIRMING: True, CallStatus.APPROVING: False, CallStatus.IN_DOUBT: True}
+    if call.status not in waiting or waiting[call.status] is not event.by_requester:
+        return
+    step.record(
+        "decided",
+        call_id=call.id,
+        agreed=event.agreed,
+        by=event.by,
+        reason=event.reason,
+        by_requester=event.by_requester,
+    )
+    in_doubt = call.status is CallStatus.IN_DOUBT
+    state.status = RunStatus.WORKING
+    call.decided_by = event.by
+    if event.agreed:
+        call.agreed = True
+        _send(step, call, context)
+        return
+    if in_doubt:
+        # Not repeated: it stays in doubt, and the answer says so.
+        _result(state, call, {"error": {"message": call.error}})
+    else:
+        call.status = CallStatus.REJECTED
+        call.error = event.reason
+        _result(state, call, {"error": {"message": "A person said no to this call."}})
+    for other in state.calls:
+        if other.status is CallStatus.PLANNED:
+            other.status = CallStatus.REJECTED
+    _conclude(step, context, "")
+
+
+def _cancelled(step: Transition, event: Cancelled, context: Context) -> None:
+    state = step.state
+    under_way = [call for call in state.calls if call.status is CallStatus.SENT]
+    text = "Stopped, as you wished."
+    if under_way:
+        text += f" {_title(context, under_way[0])} was already on its way: check whether it was done."
+        under_way[0].status = CallStatus.IN_DOUBT
+    for call in state.calls:
+        if call.status in _OPEN:
+            call.status = CallStatus.REJECTED
+    _finish(step, RunStatus.CANCELLED, Answer(text), context)
+
+
+_HANDLERS: dict[type, Callable[[Transition, Any, Context], None]] = {
+    Begun: _begun,
+    ModelAnswered: _model_answered,
+    ModelFailed: _model_failed,
+    CallReturned: _call_returned,
+    CallLost: _call_lost,
+    CallBlocked: _call_blocked,
+    Replied: _replied,
+    Decided: _decided,
+    Cancelled: _cancelled,
+}
+
+#: A call in one of these is not over.
+_OPEN = frozenset(
+    {CallStatus.PLANNED, CallStatus.ASKING, CallStatus.CONFIRMING, CallStatus.APPROVING, CallStatus.READY, CallStatus.SENT}
+)
+
+
+# --- the model's calls ----------------------------------------------------------------------------------------
+
+
+def _take_call(step: Transition, call: ToolCall, context: Context) -> None:
+    """Do what a tool of ours says at once; plan a call of an operation."""
+    state = step.state
+    if call.name == DATE_TOOL.name:
+        _resolve_date(state, call, context)
+    elif call.name == ASK_TOOL.name:
+        text = str(call.arguments.get("question") or "What exactly do you mean?")
+        choices = [str(choice) for choice in call.arguments.get("choices") or []]
+        schema: dict[str, Json] = {"type": "string", "enum": choices} if choices else {"type": "string"}
+        _ask(step, call.id, text, [Question("answer", "Your answer", schema=schema)])
+    elif call.name == CAPABILITIES_TOOL.name and not state.calls:
+        _finish(step, RunStatus.ANSWERED, answers.capabilities(list(context.tools.values())), context)
+    elif call.name in (REFUSE_TOOL.name, CAPABILITIES_TOOL.name):
+        if state.calls:
+            _conclude(step, context, "")
+        else:
+            _refuse(step, context)
+    elif call.name not in context.tools:
+        _tool_message(state, call, {"error": {"message": f"There is no tool named {call.name}."}})
+    else:
+        _plan(step, call)
+
+
+def _resolve_date(state: RunState, call: ToolCall, context: Context) -> None:
+    expression = str(call.arguments.get("expression", ""))
+    try:
+        found = dates.resolve(expression, context.now)
+    except dates.DateError as error:
+        _tool_message(state, call, {"error": {"message": str(error)}})
+        return
+    state.computed.append(ComputedDate(expression, found.start_iso, found.end_iso))
+    _tool_message(state, call, {"expression": expression, "start": found.start_iso, "end": found.end_iso})
+
+
+def _plan(step: Transition, call: ToolCall) -> None:
+    """A new call; when it repeats a failed one with other arguments, it is its repair."""
+    record = CallRecord(id=call.id, tool=call.name, arguments=dict(call.arguments))
+    for earlier in reversed(step.state.calls):
+        if earlier.tool == call.name and earlier.status is CallStatus.FAILED and not earlier.superseded:
+            earlier.superseded = True
+            # What the person typed in a hidden field, the model never saw and so can't repeat.
+            kept = {k: v for k, v in earlier.arguments.items() if checkpoints.is_secret(v)}
+            record.arguments = {**kept, **record.arguments}
+            record.repairs = [*earlier.repairs, *checkpoints.describe_repair(earlier, record)]
+            if record.repairs:
+                step.record("repaired", call_id=record.id, tool=record.tool, text=record.repairs[-1])
+            break
+    step.state.calls.append(record)
+
+
+def _proceed(step: Transition, context: Context) -> None:
+    """Take the next open call through the control point; when none is left, it's the model's turn."""
+    state = step.state
+    for call in state.calls:
+        if call.status is CallStatus.PLANNED:
+            _check(step, call, context)
+            if state.work is not None or state.status is not RunStatus.WORKING:
+                return
+    _ask_model(step, "Looking at the result" if state.calls else "Choosing an operation")
+
+
+def _check(step: Transition, call: CallRecord, context: Context) -> None:
+    """The control point before a call."""
+    state = step.state
+    verdict = checkpoints.before_call(call, context.tools.get(call.tool), _sources(state), state.secrets, state.calls)
+    call.arguments = verdict.arguments
+    call.provenance = verdict.provenance
+    step.record(
+        "verdict", call_id=call.id, tool=call.tool, verdict=verdict.decision.value, reasons=list(verdict.reasons)
+    )
+    if verdict.decision is checkpoints.VerdictKind.BLOCK:
+        call.status = CallStatus.BLOCKED
+        call.error = "; ".join(verdict.reasons)
+        _result(state, call, {"error": {"message": call.error}})
+        return
+    if verdict.questions:
+        call.status = CallStatus.ASKING
+        _ask(step, call.id, _question_text(context.tools[call.tool], verdict.questions), list(verdict.questions))
+        return
+    if verdict.decision is checkpoints.VerdictKind.PASS or call.agreed:
+        _send(step, call, context)
+    elif verdict.decision is checkpoints.VerdictKind.CONFIRM:
+        _wait_for_decision(step, call, context, by_requester=True)
+    else:
+        _wait_for_decision(step, call, context, by_requester=False)
+
+
+def _wait_for_decision(step: Transition, call: CallRecord, context: Context, *, by_requester: bool) -> None:
+    state = step.state
+    if call.status is not CallStatus.IN_DOUBT:
+        call.status = CallStatus.CONFIRMING if by_requester else CallStatus.APPROVING
+    state.status = RunStatus.CONFIRMING if by_requester else RunStatus.APPROVING
+    state.work = None
+    view = call_view(call, context.tools.get(call.tool), context.now.tzinfo)
+    step.record("confirmation" if by_requester else "approval", call=view)
+
+
+def _send(step: Transition, call: CallRecord, context: Context) -> None:
+    call.status = CallStatus.READY
+    step.state.status = RunStatus.WORKING
+    step.state.work = Work(WorkKind.SEND_CALL, call.id)
+    view = call_view(call, context.tools.get(call.tool), context.now.tzinfo)
+    step.record("progress", text=f"Calling {view['method']} {view['target']}")
+
+
+def _send_again(step: Transition, call: CallRecord, delay: float, text: str) -> None:
+    call.status = CallStatus.READY
+    step.state.work = Work(WorkKind.SEND_CALL, call.id, delay)
+    step.record("progress", text=text)
+
+
+def _ask_model(step: Transition, text: str) -> None:
+    step.state.work = Work(WorkKind.ASK_MODEL)
+    step.record("progress", text=text)
+
+
+# --- the product's answers ------------------------------------------------------------------------------------
+
+
+def _succeed(step: Transition, call: CallRecord) -> None:
+    call.status = CallStatus.SUCCEEDED
+    call.error = ""
+    step.state.work = None
+    _result(step.state, call, call.response)
+
+
+def _refused_by_product(step: Transition, call: CallRecord, tool: Tool | None, context: Context) -> None:
+    """A 4xx: what the product says goes to the model; a refused secret goes back to the person."""
+    call.status = CallStatus.FAILED
+    call.error = answers.problem_text(call.response, call.http_status)
+    step.state.work = None
+    fields = answers.problem_fields(call.response)
+    questions = _questions_for_fields(call, tool, fields, secret_only=True)
+    if call.http_status in (400, 422) and questions and tool is not None:
+        _ask_instead(step, call, tool, questions)
+        return
+    error = {
+        "status": call.http_status,
+        "message": call.error,
+        "fields": [{"field": name, "message": message} for name, message in fields],
+    }
+    _result(step.state, call, {"error": error})
+
+
+def _ask_instead(step: Transition, call: CallRecord, tool: Tool, questions: list[Question]) -> None:
+    """Ask the person for values that the product refused, and plan the call anew with them."""
+    call.superseded = True
+    kept = {name: value for name, value in call.arguments.items() if name not in {q.name for q in questions}}
+    again = CallRecord(
+        id=_free_id(step.state, call.id), tool=call.tool, arguments=kept, status=CallStatus.ASKING, repairs=call.repairs
+    )
+    state = step.state
+    state.calls.append(again)
+    _result(state, call, {"error": {"status": call.http_status, "message": call.error}})
+    state.messages.append(Message(Role.ASSISTANT, tool_calls=(ToolCall(again.id, again.tool, kept),)))
+    _ask(step, again.id, f"The product refused it: {call.error} {_question_text(tool, questions)}", questions)
+
+
+def _questions_for_fields(
+    call: CallRecord, tool: Tool | None, fields: list[tuple[str, str]], *, secret_only: bool
+) -> list[Question]:
+    """The arguments that the product's error names, as questions with its words as help."""
+    if tool is None:
+        return []
+    found = []
+    for name, message in fields:
+        argument = next((a for a in call.arguments if a == name or name.endswith(f".{a}")), None)
+        if argument is None or (secret_only and argument not in tool.secret_arguments):
+            continue
+        found.append(checkpoints.question(tool, argument, help_text=message))
+    return found
+
+
+def _lost(step: Transition, call: CallRecord, tool: Tool | None, message: str) -> None:
+    """The outcome is unknown: repeat what is safe to repeat, else a person decides."""
+    safe = tool is not None and (tool.method in IDEMPOTENT_METHODS or bool(tool.idempotency_header))
+    if safe and call.tries < 3:
+        _send_again(step, call, float(call.tries), "No clear answer from the product; trying again")
+    elif tool is None or tool.effect is Effect.READ:
+        _give_up(step, call, message)
+    else:
+        call.status = CallStatus.IN_DOUBT
+        call.error = f"{message} It is not known whether the product did it."
+        step.state.status = RunStatus.CONFIRMING
+        step.state.work = None
+        step.record("confirmation", call=call_view(call, tool, None), in_doubt=True)
+
+
+def _give_up(step: Transition, call: CallRecord, message: str) -> None:
+    call.status = CallStatus.FAILED
+    call.error = message
+    step.state.work = None
+    _result(step.state, call, {"error": {"message": message}})
+
+
+# --- questions ------------------------------------------------------------------------------------------------
+
+
+def _ask(step: Transition, for_id: str, text: str, questions: list[Question]) -> None:
+    state = step.state
+    state.status = RunStatus.ASKING
+    state.work = None
+    state.question, state.questions, state.asking_for = text, questions, for_id
+    step.record("asked", text=text, questions=[question.to_json() for question in questions])
+
+
+def _question_text(tool: Tool, questions: list[Question] | tuple[Question, ...]) -> str:
+    labels = [question.label.lower() for question in questions]
+    listed = labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} and {labels[-1]}"
+    purpose = (tool.summary or tool.name.replace("_", " ")).strip().rstrip(".")
+    return f"To go on with “{purpose}” I need the {listed}."
+
+
+def _reply_to_model(step: Transition, call_id: str, event: Replied) -> None:
+    """The answer to the model's own question goes back to it as that tool's result."""
+    state = step.state
+    text = "\n".join(str(value) for value in event.values.values())
+    state.said.append(text)
+    state.messages.append(
+        Message(Role.TOOL, prompts.trim_result({"answer": text}, RESULT_CHARACTERS), tool_call_id=call_id, name=ASK_TOOL.name)
+    )
+    _ask_model(step, "Thinking about your answer")
+
+
+def _take_values(state: RunState, call: CallRecord, asked: list[Question], event: Replied) -> list[Question]:
+    """Put the person's values into the call; the questions whose values can't be used come back."""
+    wrong: list[Question] = []
+    for question in asked:
+        if question.name in event.secrets:
+            name = event.secrets[question.name]
+            call.arguments[question.name] = {"$secret": name}
+            if name not in state.secrets:
+                state.secrets.append(name)
+            continue
+        raw = event.values.get(question.name)
+        if raw is None or raw == "":
+            if question.required:
+                wrong.append(question)
+            continue
+        try:
+            call.arguments[question.name] = checkpoints.coerce(raw, question.schema)
+        except ValueError as error:
+            wrong.append(checkpoints.with_help(question, str(error)))
+            continue
+        state.said.append(str(raw))
+    return wrong
+
+
+# --- the end --------------------------------------------------------------------------------------------------
+
+
+def _conclude(step: Transition, context: Context, text: str) -> None:
+    """The model has nothing more to do: answer from what the calls returned, ask, or refuse."""
+    state = step.state
+    if not state.calls:
+        _refuse(step, context)
+        return
+    if _ask_about_refusal(step, context):
+        return
+    shown = [call for call in state.calls if not call.superseded]
+    answer = answers.render(shown, context.tools, context.now.tzinfo)
+    if text and context.writes_text and answers.supported(text, shown, "\n".join(state.said)):
+        answer = Answer(text, answer.blocks, answer.suggestions)
+    bad = {CallStatus.FAILED, CallStatus.BLOCKED, CallStatus.IN_DOUBT}
+    last = shown[-1]
+    if last.status is CallStatus.REJECTED and last.decided_by:
+        by_other = context.tools.get(last.tool) is not None and context.tools[last.tool].decision is Decision.APPROVE
+        status = RunStatus.REFUSED if by_other else RunStatus.ANSWERED
+    else:
+        status = RunStatus.FAILED if last.status in bad else RunStatus.ANSWERED
+    _finish(step, status, answer, context)
+
+
+def _ask_about_refusal(step: Transition, context: Context) -> bool:
+    """The product refused values that the model did not repair: ask the person for them, at most twice a tool."""
+    call = step.state.calls[-1]
+    tool = context.tools.get(call.tool)
+    tries = sum(other.tool == call.tool and other.status is CallStatus.FAILED for other in step.state.calls)
+    if call.status is not CallStatus.FAILED or call.http_status not in (400, 422) or tries > 2 or tool is None:
+        return False
+    questions = _questions_for_fields(call, tool, answers.problem_fields(call.response), secret_only=False)
+    if questions:
+        _ask_instead(step, call, tool, questions)
+    return bool(questions)
+
+
+def _refuse(step: Transition, context: Context) -> None:
+    _finish(step, RunStatus.REFUSED, answers.refusal(list(context.tools.values())), context)
+
+
+def _fail(step: Transition, context: Context, message: str) -> None:
+    shown = [call for call in step.state.calls if not call.superseded and call.status is CallStatus.SUCCEEDED]
+    answer = answers.render(shown, context.tools, context.now.tzinfo) if shown else Answer("")
+    _finish(step, RunStatus.FAILED, Answer(f"{message} {answer.text}".strip(), answer.blocks), context)
+
+
+def _finish(step: Transition, status: RunStatus, answer: Answer, context: Context) -> None:
+    state = step.state
+    state.status, state.answer, state.work = status, answer, None
+    state.question, state.questions, state.asking_for = "", [], ""
+    state.messages.append(Message(Role.ASSISTANT, answer.text))
+    views = [
+        call_view(call, context.tools.get(call.tool), context.now.tzinfo) for call in state.calls if not call.superseded
+    ]
+    step.record(status.value, answer=answer.to_json(), calls=views)
+
+
+# --- small parts ----------------------------------------------------------------------------------------------
+
+
+def _count(state: RunState, completion: Completion) -> None:
+    state.work = None
+    state.model_calls += 1
+    state.prompt_tokens += completion.usage.prompt_tokens
+    state.completion_tokens += completion.usage.completion_tokens
+    if completion.confidence is not None:
+        state.confidence = min(completion.confidence, state.confidence if state.confidence is not None else 1.0)
+
+
+def _limit_hit(state: RunState, bounds: Bounds) -> str:
+    """Which bound the run has passed, in words; "" for none."""
+    if state.steps > bounds.steps:
+        return f"a request may take {bounds.steps} steps"
+    if state.model_calls > bounds.model_calls:
+        return f"a request may ask the model {bounds.model_calls} times"
+    if len(state.calls) > bounds.calls:
+        return f"a request may make {bounds.calls} calls"
+    if state.prompt_tokens + state.completion_tokens > bounds.tokens:
+        return f"a request may use {bounds.tokens:,} tokens"
+    return ""
+
+
+def _unique_ids(state: RunState, calls: tuple[ToolCall, ...]) -> list[ToolCall]:
+    """The calls with ids that are new in this run; models repeat theirs."""
+    taken = {call.id for message in state.messages for call in message.tool_calls}
+    unique = []
+    for call in calls:
+        new = call.id or "call"
+        count = 1
+        while new in taken:
+            count += 1
+            new = f"{call.id or 'call'}_{count}"
+        taken.add(new)
+        unique.append(ToolCall(new, call.name, call.arguments))
+    return unique
+
+
+def _free_id(state: RunState, call_id: str) -> str:
+    return _unique_ids(state, (ToolCall(call_id, ""),))[0].id
+
+
+def _tool_message(state: RunState, call: ToolCall, result: Json) -> None:
+    content = prompts.trim_result(result, RESULT_CHARACTERS)
+    state.messages.append(Message(Role.TOOL, content, tool_call_id=call.id, name=call.name))
+
+
+def _result(state: RunState, call: CallRecord, result: Json) -> None:
+    """Tell the model what came of a call, and what exactly was sent."""
+    shown = {name: checkpoints.placeholder(value) for name, value in call.arguments.items()}
+    for index, message in enumerate(state.messages):
+        if any(asked.id == call.id for asked in message.tool_calls):
+            calls = tuple(
+                ToolCall(asked.id, asked.name, shown) if asked.id == call.id else asked for asked in message.tool_calls
+            )
+            state.messages[index] = Message(Role.ASSISTANT, message.content, tool_calls=calls)
+    _tool_message(state, ToolCall(call.id, call.tool), result)
+
+
+def _sources(state: RunState) -> checkpoints.Sources:
+    """Where an argument's value may come from, newest first."""
+    earlier = [message.content for message in state.history if message.role is Role.USER]
+    calls = [*state.earlier_calls, *state.calls]
+    return checkpoints.Sources(
+        said=[*reversed(state.said), *reversed(earlier)],
+        computed=list(reversed(state.computed)),
+        returned=[
+            checkpoints.Returned(call.id, call.tool, call.response)
+            for call in reversed(calls)
+            if call.status is CallStatus.SUCCEEDED and call.response is not None
+        ],
+    )
+
+
+def _title(context: Context, call: CallRecord) -> str:
+    tool = context.tools.get(call.tool)
+    return f"“{tool.summary if tool and tool.summary else argument_label(call.tool)}”"
+
+
+def due(state: RunState, now: datetime) -> datetime | None:
+    """When the driver may do the work, None for at once."""
+    return now + timedelta(seconds=state.work.delay) if state.work and state.work.delay else None
