@@ -223,7 +223,8 @@ class Demo:
     def _worker(self, name: str, environment: dict[str, str], *, queues: str, processes: int) -> Command:
         return self._python(
             name, environment, "-m", "celery", "-A", "nlops.celery", "worker", "-Q", queues,
-            "-c", str(processes), "-n", f"{name}@%h", "--without-gossip", "--without-mingle", "--loglevel", "WARNING",
+            "-c", str(processes), "-n", f"{name}@%h", "--without-gossip", "--without-mingle",
+            "--loglevel", "WARNING",
             stop=STOP_WORKER,
             # Without broker and database, which die with us too, there is nothing to finish.
             death_signal=signal.SIGQUIT,

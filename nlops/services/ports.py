@@ -45,4 +45,5 @@ def free_port() -> int:
     """A loopback port that is free now, for a server that insists on opening its own."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind((LOOPBACK, 0))
-        return probe.getsockname()[1]
+        port: int = probe.getsockname()[1]
+        return port

@@ -30,6 +30,7 @@ MAJOR = "18"
 SUPERUSER = "postgres"
 #: Runs the server when root starts it, for PostgreSQL refuses to run as root.
 SERVER_ACCOUNT = "nlops_postgres"
+MAKE_ACCOUNT = ("useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin")
 #: sizeof(sockaddr_un.sun_path) less the closing zero: 107 on Linux, 103 on macOS.
 SOCKET_PATH_BYTES = 103
 SOCKET_NAME = ".s.PGSQL.5432"
@@ -271,18 +272,18 @@ def server_account(data: Path) -> Account | None:
     try:
         entry = pwd.getpwnam(SERVER_ACCOUNT)
     except KeyError:
-        entry = _make_server_account()
+        entry = _make_server_account(SERVER_ACCOUNT)
     return Account(entry.pw_uid, entry.pw_gid)
 
 
-def _make_server_account() -> pwd.struct_passwd:
+def _make_server_account(name: str) -> pwd.struct_passwd:
     with contextlib.suppress(OSError, subprocess.CalledProcessError, KeyError):
         subprocess.run(  # noqa: S603  # nosec
-            f"useradd --system --user-group --no-create-home --shell /usr/sbin/nologin {SERVER_ACCOUNT}".split(),
+            [*MAKE_ACCOUNT, name],
             check=True,
             capture_output=True,
         )
-        return pwd.getpwnam(SERVER_ACCOUNT)
+        return pwd.getpwnam(name)
     try:
         return pwd.getpwnam("nobody")
     except KeyError as error:

@@ -153,9 +153,10 @@ def stop_processes(
 def descendants(process: psutil.Process) -> list[psutil.Process]:
     """All processes below this one, [] if it has gone."""
     try:
-        return process.children(recursive=True)
+        found: list[psutil.Process] = process.children(recursive=True)
     except psutil.Error:
         return []
+    return found
 
 
 class ProcessRecords:

@@ -59,7 +59,7 @@ def provision(admin_url: str, app_url: str, owner_url: str, watcher: str = WATCH
     if len({app.user, owner.user, watcher, admin}) != 4:
         raise ProvisioningError(
             f"Administrator ({admin}), owner ({owner.user}), application ({app.user}) and watcher "
-            f"({watcher}) must be four different roles: row-level security does not bind an owner or a superuser."
+            f"({watcher}) must be four different roles: row-level security binds no owner and no superuser."
         )
     if app.database != owner.database:
         raise ProvisioningError(

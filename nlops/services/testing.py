@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import json
 import os
 import secrets
@@ -36,9 +37,10 @@ class TestServicesFailed(Exception):
     __test__ = False  # Not a test class, whatever pytest thinks of its name.
 
     def __init__(self, directory: Path) -> None:
+        log = directory / "keeper.log"
         super().__init__(
             f"PostgreSQL and Valkey for the tests did not start. Set TEST_DATABASE_ADMIN_URL and "
-            f"TEST_VALKEY_URL to use others. The end of {directory / 'keeper.log'}:\n{tail(directory / 'keeper.log')}"
+            f"TEST_VALKEY_URL to use others. The end of {log}:\n{tail(log)}"
         )
 
 
@@ -62,19 +64,14 @@ def valkey_url() -> str:
     return os.environ.get("TEST_VALKEY_URL") or session_services().valkey
 
 
+@functools.cache
 def session_services() -> ServiceUrls:
     """Start the session's services, or join them. They live as long as this process does, at least."""
+    tests = BASE_DIR / "var" / "tests"
+    remove_abandoned(tests)
     # pytest-xdist gives all workers of a run one id.
     session = os.environ.get("PYTEST_XDIST_TESTRUNUID") or f"{os.getpid()}-{secrets.token_hex(4)}"
-    if session not in _joined:
-        tests = BASE_DIR / "var" / "tests"
-        remove_abandoned(tests)
-        _joined[session] = join_services(tests / session)
-    return _joined[session]
-
-
-#: The session of this process. A list of one: reading the environment twice must not start two.
-_joined: dict[str, ServiceUrls] = {}
+    return join_services(tests / session)
 
 
 def join_services(directory: Path) -> ServiceUrls:

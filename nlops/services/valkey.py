@@ -54,6 +54,8 @@ class EmbeddedValkey:
             f"port {self.port}",
             f"requirepass {self.password}",
             "daemonize no",
+            # Its command line must stay what we record, or the next run would take it for a stranger.
+            "set-proc-title no",
             "dir ./",
             'save ""',
             # The queue survives a restart; what a crash loses of it, the sweepers find in the database.

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from nlops.services.last_demo import ENVIRONMENT, LAST_DEMO, LOCK
 
@@ -124,12 +125,13 @@ class VarDirectory:
             else:
                 return
 
-    def state(self) -> dict:
+    def state(self) -> dict[str, Any]:
         """{"pid": …, "url": … or ""} of the demo that holds the directory; {} if never written."""
         try:
-            return json.loads(self._state.read_text(encoding="utf-8"))
+            state: dict[str, Any] = json.loads(self._state.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
+        return state
 
     def remember_state(self, url: str) -> None:
         """Record who runs here and where it answers ("" while it starts)."""
