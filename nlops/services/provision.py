@@ -71,10 +71,12 @@ def provision(admin_url: str, app_url: str, owner_url: str, watcher: str = WATCH
         ensure_role(connection, app.user, login=True, password=app.password)
         ensure_role(connection, watcher, login=False)
         _refuse_memberships(connection, app.user)
-        _let_owner_become_watcher(connection, owner.user, watcher)
         ensure_database(connection, owner.database, owner.user)
     with _connect(admin_url, owner.database) as connection:
         _grant(connection, owner=owner.user, app=app.user, watcher=watcher, database=owner.database)
+    with _connect(admin_url) as connection:
+        # Last: before 16 it ends the owner's implicit ownership of the schema, which now is a real one.
+        _let_owner_become_watcher(connection, owner.user, watcher)
 
 
 def provision_owned_database(admin_url: str, url: str) -> None:
@@ -139,15 +141,13 @@ def _connect(url: str, database: str = "") -> psycopg.Connection:
         raise ProvisioningError(f"The administrator cannot connect to PostgreSQL: {words}") from error
 
 
-def _become_able_to_own_for(connection: psycopg.Connection, owner: str) -> None:
-    """An administrator who is no superuser must be a member of a role to give it something."""
-    row = connection.execute(
-        "SELECT rolsuper OR pg_has_role(current_user, %s, 'MEMBER') AND %s "
-        "FROM pg_roles WHERE rolname = current_user",
-        [owner, connection.info.server_version < 160000],
-    ).fetchone()
-    if row and not row[0]:
-        connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(owner)))
+def _become_able_to_own_for(connection: psycopg.Connection, owner: str) -> bool:
+    """Let an administrator who is no superuser act for the owner; False if it is one and need not."""
+    row = connection.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
+    if row and row[0]:
+        return False
+    connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(owner)))
+    return True
 
 
 def _refuse_memberships(connection: psycopg.Connection, app: str) -> None:
@@ -174,7 +174,8 @@ def _let_owner_become_watcher(connection: psycopg.Connection, owner: str, watche
 
 
 def _grant(connection: psycopg.Connection, *, owner: str, app: str, watcher: str, database: str) -> None:
-    _become_able_to_own_for(connection, owner)
+    if _become_able_to_own_for(connection, owner):
+        connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(owner)))
     names = {
         "owner": sql.Identifier(owner),
         "app": sql.Identifier(app),
