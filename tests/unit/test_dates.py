@@ -179,7 +179,8 @@ def test_a_zone_is_needed() -> None:
     [
         "get the user may", "delete march-group", "may I see the users?", "list safe sunday-backups",
         "members of group 2024", "create a user named today", "create a user called Monday", "user user1",
-        "delete the safe 'last week'", 'delete the safe "last week"', "version 1.10.2026", "what user may 5 did",
+        "delete the safe 'last week'", 'delete the safe "last week"', "version 1.10.2026",
+        "what user may 5 did",
         "the last 20 entries", "group Friday", "get log-2026-11-01.txt", "2026-11-01-backup", "move on now",
         "in 5 groups", "the second user",
         "yesterday_logs", "bob@today.example", "what happened at last?",
