@@ -313,6 +313,7 @@ def welcome(web_url: str, product_url: str, password: str, log: Path) -> list[st
         "                   operator@acme.example     specs, connection, whitelist, approvals",
         "                   reviewer@acme.example     transcripts, flags, evaluation",
         "                   customer@globex.example, operator@globex.example     another tenant",
+        "                   staff@nlops.example       the platform's administration",
         f"  Password         {password}     (DEMO_PASSWORD=… sets another)",
         "",
         '  In a terminal    .venv/bin/python manage.py ask "Get the user called alice" --tenant acme --as customer@acme.example',  # noqa: E501

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.template import TemplateSyntaxError
+from django.template import TemplateSyntaxError, engines
 from django.template.loader import get_template
 from django.template.utils import get_app_template_dirs
 
@@ -17,7 +17,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         root = Path(settings.BASE_DIR)
-        directories = [Path(path) for engine in settings.TEMPLATES for path in engine["DIRS"]]
+        directories = [Path(path) for engine in engines.all() for path in engine.dirs]
         # Apps of the checkout only: those installed in .venv are checked by their makers.
         directories += [
             path
