@@ -16,6 +16,7 @@ import pytest
 import redis
 
 from nlops.services.last_demo import demo_is_running, read_environment
+from nlops.services.ports import free_port
 from nlops.services.postgres import EmbeddedPostgres, PostgresUnusable
 from nlops.services.processes import Command, ProcessRecord, ProcessRecords, spawn
 from nlops.services.provision import ProvisioningError, provision, provision_owned_database
@@ -182,8 +183,9 @@ class TestSupervisor:
 class Run:
     """The demo's own run, with nothing but its databases, in a process of its own."""
 
-    def __init__(self, directory: Path, port: int = 21500) -> None:
+    def __init__(self, directory: Path, port: int) -> None:
         self.directory = directory
+        self.port = port
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.only_databases", str(port), str(directory)],
             cwd=BASE_DIR, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -215,8 +217,8 @@ class Run:
 def start(tmp_path: Path) -> Iterator[Callable[..., Run]]:
     runs: list[Run] = []
 
-    def start(name: str = "var", port: int = 21500) -> Run:
-        runs.append(Run(tmp_path / name, port))
+    def start(name: str = "var", port: int | None = None) -> Run:
+        runs.append(Run(tmp_path / name, port or free_port()))
         return runs[-1]
 
     yield start
@@ -251,7 +253,7 @@ class TestDemoRun:
             connection.execute("CREATE TABLE kept ()")
         run.end(signal.SIGKILL)
         assert not demo_is_running(run.directory)
-        again = start().ready()
+        again = start(port=run.port).ready()
         assert "is taken" not in "".join(again.lines)
         with psycopg.connect(again.environment["DATABASE_URL"]) as connection:
             connection.execute("SELECT FROM kept")
@@ -275,9 +277,9 @@ class TestDemoRun:
         assert psycopg.connect(first.environment["DATABASE_URL"])
 
     def test_a_taken_port_is_told_and_the_next_one_used(self, start: Callable[..., Run]) -> None:
-        first = start("one", 21600).ready()
-        second = start("two", 21600).ready()
-        assert "Port 21600 is taken; using" in "\n".join(second.lines)
+        first = start("one").ready()
+        second = start("two", first.port).ready()
+        assert f"Port {first.port} is taken; using" in "\n".join(second.lines)
         assert first.lines[-1] != second.lines[-1]
 
     def test_a_long_path_with_spaces_works(self, start: Callable[..., Run]) -> None:
