@@ -15,4 +15,6 @@ class OnlyDatabases(Demo):
 
 if __name__ == "__main__":
     demo.Demo = OnlyDatabases  # type: ignore[misc]
+    # So that `manage.py ask` keeps talking to the demo that a person may have running meanwhile.
+    demo.BASE_DIR = Path(sys.argv[2])
     sys.exit(demo.run_demo(int(sys.argv[1]), Path(sys.argv[2])))
