@@ -316,7 +316,7 @@ def welcome(web_url: str, product_url: str, password: str, log: Path) -> list[st
         "                   staff@nlops.example       the platform's administration",
         f"  Password         {password}     (DEMO_PASSWORD=… sets another)",
         "",
-        '  In a terminal    .venv/bin/python manage.py ask "Get the user called alice" --tenant acme --as customer@acme.example',  # noqa: E501
+        '  In a terminal    .venv/bin/python manage.py ask "Show me all users" --tenant acme --as customer@acme.example',  # noqa: E501
         "  Ctrl-C stops everything; the data stays.",
         "",
     ]
