@@ -32,12 +32,16 @@ def decrypt(token: str, *, tenant_id: uuid.UUID | str, record: str) -> str:
     key_id, _, data = token.partition(".")
     key = _keys(settings.NLOPS_ENCRYPTION_KEYS).get(key_id)
     if key is None:
-        raise DecryptionError(f"The key “{key_id}” of a stored secret is not in NLOPS_ENCRYPTION_KEYS; put it back.")
+        raise DecryptionError(
+            f"The key “{key_id}” of a stored secret is not in NLOPS_ENCRYPTION_KEYS; put it back."
+        )
     raw = base64.b64decode(data)
     try:
         plain = AESGCM(key).decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], _associated(tenant_id, record))
     except InvalidTag as error:
-        raise DecryptionError("A stored secret can't be read: it was changed or belongs elsewhere. Enter it again.") from error
+        raise DecryptionError(
+            "A stored secret can't be read: it was changed or belongs elsewhere. Enter it again."
+        ) from error
     return plain.decode()
 
 
@@ -58,7 +62,7 @@ def _keys(text: str) -> dict[str, bytes]:
         if len(key) != 32 or not key_id or "." in key_id:
             raise ImproperlyConfigured(
                 f"NLOPS_ENCRYPTION_KEYS: “{key_id}” must be ID:BASE64 of 32 bytes, with no dot in ID "
-                "(make one: python -c \"import os,base64; print(base64.b64encode(os.urandom(32)).decode())\")."
+                '(make one: python -c "import os,base64; print(base64.b64encode(os.urandom(32)).decode())").'
             )
         keys[key_id] = key
     if not keys:

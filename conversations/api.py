@@ -37,7 +37,9 @@ class AskSerializer(serializers.Serializer[Any]):
 
 
 class ReplySerializer(serializers.Serializer[Any]):
-    values = serializers.DictField(child=serializers.CharField(allow_blank=True), help_text="by question name")
+    values = serializers.DictField(
+        child=serializers.CharField(allow_blank=True), help_text="by question name"
+    )
 
 
 class AgreeSerializer(serializers.Serializer[Any]):

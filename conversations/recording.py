@@ -48,7 +48,9 @@ def append_events(run: Run, records: list[Record]) -> None:
     """Append to the transcript. The conversation must be locked."""
     if not records:
         return
-    last = Event.objects.filter(conversation_id=run.conversation_id).aggregate(last=Max("sequence"))["last"] or 0
+    last = (
+        Event.objects.filter(conversation_id=run.conversation_id).aggregate(last=Max("sequence"))["last"] or 0
+    )
     Event.objects.bulk_create(
         Event(
             tenant_id=run.tenant_id,

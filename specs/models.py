@@ -19,7 +19,9 @@ class Product(TenantModel):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["tenant", "slug"], name="product_slug_once_per_tenant")]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "slug"], name="product_slug_once_per_tenant")
+        ]
         ordering = ["name"]
 
     def __str__(self) -> str:
@@ -92,7 +94,9 @@ class Service(TenantModel):
     position = models.PositiveIntegerField(default=0)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["version", "slug"], name="service_slug_once_per_version")]
+        constraints = [
+            models.UniqueConstraint(fields=["version", "slug"], name="service_slug_once_per_version")
+        ]
         ordering = ["position"]
 
     def __str__(self) -> str:
@@ -153,9 +157,13 @@ class Connection(TenantModel):
     product = models.OneToOneField(Product, on_delete=models.CASCADE, related_name="connection")
     base_url = models.URLField(max_length=500)
     auth_kind = models.CharField(max_length=30, choices=AuthKind, default=AuthKind.NONE)
-    auth_name = models.CharField(max_length=100, blank=True, help_text="API key: name of the header or parameter")
+    auth_name = models.CharField(
+        max_length=100, blank=True, help_text="API key: name of the header or parameter"
+    )
     username = models.CharField(max_length=200, blank=True)
-    token_url = models.CharField(max_length=500, blank=True, help_text="absolute, or relative to the base URL")
+    token_url = models.CharField(
+        max_length=500, blank=True, help_text="absolute, or relative to the base URL"
+    )
     refresh_url = models.CharField(max_length=500, blank=True, help_text="empty: the token URL")
     secret = models.TextField(blank=True, editable=False, help_text="encrypted: password, key or token")
     tokens = models.TextField(blank=True, editable=False, help_text="encrypted JSON of the current tokens")

@@ -18,7 +18,9 @@ def decisions(product: Product) -> dict[str, Decision]:
 
 def decision_for(operation: Operation) -> Decision:
     """What the policy says of the operation now; not listed is denied."""
-    policy = ToolPolicy.objects.filter(product_id=operation.version.product_id, operation_key=operation.key).first()
+    policy = ToolPolicy.objects.filter(
+        product_id=operation.version.product_id, operation_key=operation.key
+    ).first()
     return Decision(policy.decision) if policy else Decision.DENY
 
 

@@ -164,7 +164,12 @@ def _before_sending(run: Run, state: RunState) -> EngineEvent | None:
     operation = call.operation
     shown = target(operation.path, call.arguments)
     append_events(
-        run, [Record("sent", {"call_id": record.id, "method": operation.method, "target": shown, "attempt": number})]
+        run,
+        [
+            Record(
+                "sent", {"call_id": record.id, "method": operation.method, "target": shown, "attempt": number}
+            )
+        ],
     )
     return None
 
@@ -224,7 +229,9 @@ def _prompt(state: RunState, found: Iterable[Tool], now: datetime) -> list[Messa
     )
 
 
-def _send_call(tenant_id: uuid.UUID | str, run_id: uuid.UUID | str, state: RunState, call_id: str) -> EngineEvent:
+def _send_call(
+    tenant_id: uuid.UUID | str, run_id: uuid.UUID | str, state: RunState, call_id: str
+) -> EngineEvent:
     with tenant_context(tenant_id):
         call = Call.objects.select_related("operation__version__product", "operation__service").get(
             run_id=run_id, key=call_id
@@ -235,7 +242,8 @@ def _send_call(tenant_id: uuid.UUID | str, run_id: uuid.UUID | str, state: RunSt
             for secret in call.run.secrets.all()
         }
     arguments = {
-        name: secrets[value["$secret"]] if is_secret(value) else value for name, value in call.arguments.items()
+        name: secrets[value["$secret"]] if is_secret(value) else value
+        for name, value in call.arguments.items()
     }
     try:
         response = call_operation(
@@ -255,6 +263,7 @@ def _retry_after(headers: dict[str, str]) -> float | None:
 
 def _cut(body: Json) -> Json:
     """The body with its long lists cut until it fits; what was left out is told beside them."""
+
     def size(value: Json) -> int:
         return len(orjson.dumps(value, default=str))
 

@@ -277,7 +277,18 @@ def question(tool: Tool, name: str, help_text: str = "") -> Question:
 
 
 #: Keywords that a form needs.
-_SHOWN = ("type", "enum", "format", "minLength", "maxLength", "minimum", "maximum", "pattern", "items", "examples")
+_SHOWN = (
+    "type",
+    "enum",
+    "format",
+    "minLength",
+    "maxLength",
+    "minimum",
+    "maximum",
+    "pattern",
+    "items",
+    "examples",
+)
 
 
 def with_help(asked: Question, text: str) -> Question:

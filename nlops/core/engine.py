@@ -16,7 +16,7 @@ from typing import Any
 
 from nlops.core import answers, checkpoints, dates, language, prompts
 from nlops.core.provenance import ComputedDate
-from nlops.core.tools import ASK_TOOL, CAPABILITIES_TOOL, DATE_TOOL, OWN_TOOL_NAMES, REFUSE_TOOL
+from nlops.core.tools import ASK_TOOL, CAPABILITIES_TOOL, DATE_TOOL, REFUSE_TOOL
 from nlops.core.types import (
     STATE_VERSION,
     Answer,
@@ -221,7 +221,15 @@ class Cancelled:
 
 
 EngineEvent = (
-    Begun | ModelAnswered | ModelFailed | CallReturned | CallLost | CallBlocked | Replied | Decided | Cancelled
+    Begun
+    | ModelAnswered
+    | ModelFailed
+    | CallReturned
+    | CallLost
+    | CallBlocked
+    | Replied
+    | Decided
+    | Cancelled
 )
 
 
@@ -377,7 +385,10 @@ def _replied(step: Transition, event: Replied, context: Context) -> None:
         return
     step.record(
         "replied",
-        values={**{name: str(value) for name, value in event.values.items()}, **dict.fromkeys(event.secrets, "••••••")},
+        values={
+            **{name: str(value) for name, value in event.values.items()},
+            **dict.fromkeys(event.secrets, "••••••"),
+        },
     )
     asked, state.questions, state.question = state.questions, [], ""
     call_id, state.asking_for = state.asking_for, ""
@@ -456,7 +467,14 @@ _HANDLERS: dict[type, Callable[[Transition, Any, Context], None]] = {
 
 #: A call in one of these is not over.
 _OPEN = frozenset(
-    {CallStatus.PLANNED, CallStatus.ASKING, CallStatus.CONFIRMING, CallStatus.APPROVING, CallStatus.READY, CallStatus.SENT}
+    {
+        CallStatus.PLANNED,
+        CallStatus.ASKING,
+        CallStatus.CONFIRMING,
+        CallStatus.APPROVING,
+        CallStatus.READY,
+        CallStatus.SENT,
+    }
 )
 
 
@@ -527,11 +545,17 @@ def _proceed(step: Transition, context: Context) -> None:
 def _check(step: Transition, call: CallRecord, context: Context) -> None:
     """The control point before a call."""
     state = step.state
-    verdict = checkpoints.before_call(call, context.tools.get(call.tool), _sources(state), state.secrets, state.calls)
+    verdict = checkpoints.before_call(
+        call, context.tools.get(call.tool), _sources(state), state.secrets, state.calls
+    )
     call.arguments = verdict.arguments
     call.provenance = verdict.provenance
     step.record(
-        "verdict", call_id=call.id, tool=call.tool, verdict=verdict.decision.value, reasons=list(verdict.reasons)
+        "verdict",
+        call_id=call.id,
+        tool=call.tool,
+        verdict=verdict.decision.value,
+        reasons=list(verdict.reasons),
     )
     if verdict.decision is checkpoints.VerdictKind.BLOCK:
         call.status = CallStatus.BLOCKED
@@ -540,7 +564,12 @@ def _check(step: Transition, call: CallRecord, context: Context) -> None:
         return
     if verdict.questions:
         call.status = CallStatus.ASKING
-        _ask(step, call.id, _question_text(context.tools[call.tool], verdict.questions), list(verdict.questions))
+        _ask(
+            step,
+            call.id,
+            _question_text(context.tools[call.tool], verdict.questions),
+            list(verdict.questions),
+        )
         return
     if verdict.decision is checkpoints.VerdictKind.PASS or call.agreed:
         _send(step, call, context)
@@ -612,7 +641,11 @@ def _ask_instead(step: Transition, call: CallRecord, tool: Tool, questions: list
     call.superseded = True
     kept = {name: value for name, value in call.arguments.items() if name not in {q.name for q in questions}}
     again = CallRecord(
-        id=_free_id(step.state, call.id), tool=call.tool, arguments=kept, status=CallStatus.ASKING, repairs=call.repairs
+        id=_free_id(step.state, call.id),
+        tool=call.tool,
+        arguments=kept,
+        status=CallStatus.ASKING,
+        repairs=call.repairs,
     )
     state = step.state
     state.calls.append(again)
@@ -682,7 +715,12 @@ def _reply_to_model(step: Transition, call_id: str, event: Replied) -> None:
     text = "\n".join(str(value) for value in event.values.values())
     state.said.append(text)
     state.messages.append(
-        Message(Role.TOOL, prompts.trim_result({"answer": text}, RESULT_CHARACTERS), tool_call_id=call_id, name=ASK_TOOL.name)
+        Message(
+            Role.TOOL,
+            prompts.trim_result({"answer": text}, RESULT_CHARACTERS),
+            tool_call_id=call_id,
+            name=ASK_TOOL.name,
+        )
     )
     _ask_model(step, "Thinking about your answer")
 
@@ -729,7 +767,9 @@ def _conclude(step: Transition, context: Context, text: str) -> None:
     bad = {CallStatus.FAILED, CallStatus.BLOCKED, CallStatus.IN_DOUBT}
     last = shown[-1]
     if last.status is CallStatus.REJECTED and last.decided_by:
-        by_other = context.tools.get(last.tool) is not None and context.tools[last.tool].decision is Decision.APPROVE
+        by_other = (
+            context.tools.get(last.tool) is not None and context.tools[last.tool].decision is Decision.APPROVE
+        )
         status = RunStatus.REFUSED if by_other else RunStatus.ANSWERED
     else:
         status = RunStatus.FAILED if last.status in bad else RunStatus.ANSWERED
@@ -741,7 +781,12 @@ def _ask_about_refusal(step: Transition, context: Context) -> bool:
     call = step.state.calls[-1]
     tool = context.tools.get(call.tool)
     tries = sum(other.tool == call.tool and other.status is CallStatus.FAILED for other in step.state.calls)
-    if call.status is not CallStatus.FAILED or call.http_status not in (400, 422) or tries > 2 or tool is None:
+    if (
+        call.status is not CallStatus.FAILED
+        or call.http_status not in (400, 422)
+        or tries > 2
+        or tool is None
+    ):
         return False
     questions = _questions_for_fields(call, tool, answers.problem_fields(call.response), secret_only=False)
     if questions:
@@ -765,7 +810,9 @@ def _finish(step: Transition, status: RunStatus, answer: Answer, context: Contex
     state.question, state.questions, state.asking_for = "", [], ""
     state.messages.append(Message(Role.ASSISTANT, answer.text))
     views = [
-        call_view(call, context.tools.get(call.tool), context.now.tzinfo) for call in state.calls if not call.superseded
+        call_view(call, context.tools.get(call.tool), context.now.tzinfo)
+        for call in state.calls
+        if not call.superseded
     ]
     step.record(status.value, answer=answer.to_json(), calls=views)
 
@@ -779,7 +826,9 @@ def _count(state: RunState, completion: Completion) -> None:
     state.prompt_tokens += completion.usage.prompt_tokens
     state.completion_tokens += completion.usage.completion_tokens
     if completion.confidence is not None:
-        state.confidence = min(completion.confidence, state.confidence if state.confidence is not None else 1.0)
+        state.confidence = min(
+            completion.confidence, state.confidence if state.confidence is not None else 1.0
+        )
 
 
 def _limit_hit(state: RunState, bounds: Bounds) -> str:
@@ -825,7 +874,8 @@ def _result(state: RunState, call: CallRecord, result: Json) -> None:
     for index, message in enumerate(state.messages):
         if any(asked.id == call.id for asked in message.tool_calls):
             calls = tuple(
-                ToolCall(asked.id, asked.name, shown) if asked.id == call.id else asked for asked in message.tool_calls
+                ToolCall(asked.id, asked.name, shown) if asked.id == call.id else asked
+                for asked in message.tool_calls
             )
             state.messages[index] = Message(Role.ASSISTANT, message.content, tool_calls=calls)
     _tool_message(state, ToolCall(call.id, call.tool), result)

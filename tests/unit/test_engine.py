@@ -43,12 +43,25 @@ def schema(required: list[str], **properties: dict) -> dict:
 
 
 GET_USER = Tool(
-    "get_user", "Get a user.", schema(["username"], username=TEXT), "op-get", "GET", "/users/{username}", "Get a user"
+    "get_user",
+    "Get a user.",
+    schema(["username"], username=TEXT),
+    "op-get",
+    "GET",
+    "/users/{username}",
+    "Get a user",
 )
 CREATE_USER = Tool(
     "create_user",
     "Create a user.",
-    schema(["username", "password"], username=TEXT, password=TEXT, email=TEXT, description=TEXT, age={"type": "integer"}),
+    schema(
+        ["username", "password"],
+        username=TEXT,
+        password=TEXT,
+        email=TEXT,
+        description=TEXT,
+        age={"type": "integer"},
+    ),
     "op-create",
     "POST",
     "/users",
@@ -101,7 +114,9 @@ class Run:
         return self
 
     def model(self, *calls: tuple[str, dict], text: str = "", confidence: float | None = None) -> Run:
-        asked = tuple(ToolCall(f"c{self.state.model_calls}{i}", name, args) for i, (name, args) in enumerate(calls))
+        asked = tuple(
+            ToolCall(f"c{self.state.model_calls}{i}", name, args) for i, (name, args) in enumerate(calls)
+        )
         return self.tell(ModelAnswered(Completion(text, asked, confidence=confidence)))
 
     def sent(self) -> Run:
@@ -122,7 +137,9 @@ class Run:
         return self.tell(CallLost(call_id, "No answer.", sent))
 
     def decide(self, agreed: bool, *, by_requester: bool, reason: str = "") -> Run:
-        waiting = next(call for call in self.state.calls if call.status.value in ("confirming", "approving", "in_doubt"))
+        waiting = next(
+            call for call in self.state.calls if call.status.value in ("confirming", "approving", "in_doubt")
+        )
         return self.tell(Decided(waiting.id, agreed, "op@acme.example", reason, by_requester))
 
     @property
@@ -169,7 +186,10 @@ def test_the_answer_goes_on_to_a_confirmation_and_the_secret_stays_a_reference()
 
 
 def test_a_wrong_answer_is_asked_again_with_the_reason():
-    context = replace(CONTEXT, tools={"t": replace(CREATE_USER, name="t", parameters=schema(["age"], age={"type": "integer"}))})
+    context = replace(
+        CONTEXT,
+        tools={"t": replace(CREATE_USER, name="t", parameters=schema(["age"], age={"type": "integer"}))},
+    )
     run = Run("make one", context).model(("t", {}))
     run.tell(Replied({"age": "many"}))
     assert run.state.status is RunStatus.ASKING
@@ -208,7 +228,9 @@ def test_a_rejection_ends_the_run_with_its_reason():
 def test_a_value_from_a_response_in_a_write_needs_a_confirmation_even_when_the_policy_allows_it():
     tools = {**TOOLS, "create_user": replace(CREATE_USER, decision=Decision.ALLOW)}
     run = Run("Get user1 and create a user user2 with those details", replace(CONTEXT, tools=tools))
-    run.model(("get_user", {"username": "user1"})).product(200, {"username": "user1", "email": "u1@x.example"})
+    run.model(("get_user", {"username": "user1"})).product(
+        200, {"username": "user1", "email": "u1@x.example"}
+    )
     run.model(("create_user", {"username": "user2", "email": "u1@x.example"}))
     run.tell(Replied({}, {"password": "p"}))
     assert run.state.status is RunStatus.CONFIRMING
@@ -257,7 +279,14 @@ def test_a_refused_value_is_repaired_and_said_and_confirmed_anew():
         ("create_user", {"username": "user1", "description": "new one!"})
     )
     run.tell(Replied({}, {"password": "p"})).decide(True, by_requester=True)
-    run.product(422, {"errors": [{"field": "description", "message": "letters, digits and spaces only; '!' is not allowed"}]})
+    run.product(
+        422,
+        {
+            "errors": [
+                {"field": "description", "message": "letters, digits and spaces only; '!' is not allowed"}
+            ]
+        },
+    )
     assert run.state.work.kind is WorkKind.ASK_MODEL
     run.model(("create_user", {"username": "user1", "description": "new one"}))
     assert run.state.status is RunStatus.CONFIRMING, "another request than the one that was agreed to"
@@ -279,7 +308,9 @@ def test_a_refused_secret_is_asked_for_again_with_the_products_words():
 
 
 def test_what_the_model_does_not_repair_the_person_is_asked_for():
-    run = Run("Create a user user1 with description 'a!'").model(("create_user", {"username": "user1", "description": "a!"}))
+    run = Run("Create a user user1 with description 'a!'").model(
+        ("create_user", {"username": "user1", "description": "a!"})
+    )
     run.tell(Replied({}, {"password": "p"})).decide(True, by_requester=True)
     run.product(422, {"errors": [{"field": "description", "message": "'!' is not allowed"}]}).model()
     assert run.state.status is RunStatus.ASKING
@@ -295,13 +326,17 @@ def test_a_wait_that_the_product_asks_for_is_kept():
 def test_a_lost_read_and_a_lost_write_that_honours_a_key_are_sent_again():
     run = Run("Get user1").model(("get_user", {"username": "user1"})).lost(sent=True)
     assert run.state.work.kind is WorkKind.SEND_CALL
-    run = Run("Create user1").model(("create_user", {"username": "user1"})).tell(Replied({}, {"password": "p"}))
+    run = (
+        Run("Create user1").model(("create_user", {"username": "user1"})).tell(Replied({}, {"password": "p"}))
+    )
     run.decide(True, by_requester=True).lost(sent=True)
     assert run.state.work.kind is WorkKind.SEND_CALL
 
 
 def test_a_lost_write_that_cannot_be_repeated_safely_is_left_to_the_person():
-    run = Run("Set the description of user1 to hello").model(("update_user", {"username": "user1", "description": "hello"}))
+    run = Run("Set the description of user1 to hello").model(
+        ("update_user", {"username": "user1", "description": "hello"})
+    )
     run.decide(True, by_requester=True).lost(sent=True)
     assert run.state.work is None
     assert run.call.status is CallStatus.IN_DOUBT
@@ -357,7 +392,9 @@ def test_a_failed_model_fails_the_run_with_its_message():
 def test_prose_of_a_model_is_shown_only_when_the_calls_support_it():
     context = replace(CONTEXT, writes_text=True)
     run = Run("Get user1", context).model(("get_user", {"username": "user1"}))
-    run.product(200, {"username": "user1", "email": "u1@x.example"}).model(text="The e-mail of user1 is u1@x.example.")
+    run.product(200, {"username": "user1", "email": "u1@x.example"}).model(
+        text="The e-mail of user1 is u1@x.example."
+    )
     assert run.state.answer.text == "The e-mail of user1 is u1@x.example."
     run = Run("Get user1", context).model(("get_user", {"username": "user1"}))
     run.product(200, {"username": "user1"}).model(text="The e-mail of user1 is evil@bad.example.")

@@ -34,12 +34,16 @@ class Command(BaseCommand):
     help = "Ask nlops for something in your own words; prints the transcript, or one JSON object with --json."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("text", help="the request, or the answer to what the conversation's last run asked")
+        parser.add_argument(
+            "text", help="the request, or the answer to what the conversation's last run asked"
+        )
         parser.add_argument("--tenant", required=True, help="slug of the tenant, such as acme")
         parser.add_argument("--as", dest="email", required=True, help="e-mail address of the member who asks")
         parser.add_argument("--conversation", help="id of the conversation to go on with; default: a new one")
         parser.add_argument("--json", action="store_true", dest="as_json", help="print one JSON object")
-        parser.add_argument("--confirm", action="store_true", help="say yes to what the member would be asked")
+        parser.add_argument(
+            "--confirm", action="store_true", help="say yes to what the member would be asked"
+        )
         parser.add_argument(
             "--answer",
             action="append",
@@ -162,7 +166,8 @@ def _lines(kind: str, data: dict[str, Json]) -> list[str]:
             return [f"  … {data['text']}"]
         case EventKind.ASKED:
             fields = [
-                f"    {q['name']}: {q['help']}" + (" (hidden)" if q["secret"] else "") for q in data["questions"]
+                f"    {q['name']}: {q['help']}" + (" (hidden)" if q["secret"] else "")
+                for q in data["questions"]
             ]
             return [f"? {data['text']}", *fields]
         case EventKind.REPLIED:
@@ -173,12 +178,17 @@ def _lines(kind: str, data: dict[str, Json]) -> list[str]:
         case EventKind.DECIDED:
             return [f"  {data['by']} said {'yes' if data['agreed'] else 'no'}. {data['reason']}".rstrip()]
         case EventKind.ANSWERED | EventKind.REFUSED | EventKind.FAILED | EventKind.CANCELLED:
-            return [*_answer_lines(data["answer"]), *(line for call in data["calls"] for line in _call_lines(call))]
+            return [
+                *_answer_lines(data["answer"]),
+                *(line for call in data["calls"] for line in _call_lines(call)),
+            ]
     return []
 
 
 def _call_lines(call: dict[str, Json]) -> list[str]:
-    head = f"    {call['method']} {call['target']}" + (f" → {call['http_status']}" if call["http_status"] else "")
+    head = f"    {call['method']} {call['target']}" + (
+        f" → {call['http_status']}" if call["http_status"] else ""
+    )
     return [head, *(f"      {a['name']} = {a['value']}   ({a['origin']})" for a in call["arguments"])]
 
 

@@ -57,7 +57,7 @@ def _description(url: str) -> bytes:
 
 
 def _clients(text: str) -> dict[str, tuple[str, str]]:
-    """"acme:svc-acme:PASSWORD,…" as tenant to (name, password)."""
+    """ "acme:svc-acme:PASSWORD,…" as tenant to (name, password)."""
     parts = [entry.split(":", 2) for entry in text.split(",") if entry]
     found = {part[0]: (part[1], part[2]) for part in parts if len(part) == 3}
     missing = set(ROLES) - set(found)
@@ -87,7 +87,9 @@ def _product(tenant: Tenant, url: str, description: bytes, client: tuple[str, st
     """The product with its active version, its connection and a whitelist by effect."""
     with tenant_context(tenant.pk):
         operator = Member.objects.get(tenant=tenant, role=MemberRole.OPERATOR)
-        product, _ = Product.objects.get_or_create(tenant=tenant, slug="keyring", defaults={"name": "Keyring"})
+        product, _ = Product.objects.get_or_create(
+            tenant=tenant, slug="keyring", defaults={"name": "Keyring"}
+        )
         version = upload_version(product, description, "openapi.json", operator)
     if version.status in (VersionStatus.DRAFT, VersionStatus.PROCESSING, VersionStatus.FAILED):
         # Here, not in a worker: the demo is ready only when its product is.
