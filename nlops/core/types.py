@@ -68,7 +68,7 @@ class ProvenanceKind(enum.StrEnum):
     COMPUTED = "computed"  #: by the date tool, from words of the person
     RETURNED = "returned"  #: by an earlier call; `path` points into its response
     DEFAULT = "default"  #: from the spec
-    SECRET = "secret"  #: typed by the person into a hidden field; the value is not here
+    SECRET = "secret"  # noqa: S105  #: typed by the person into a hidden field; the value is not here
     INVENTED = "invented"  #: none of these
 
 
