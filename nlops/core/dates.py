@@ -122,9 +122,7 @@ def find_expressions(text: str, now: datetime) -> list[FoundDate]:
     while index < len(atoms):
         atom, following = atoms[index], atoms[index + 1] if index + 1 < len(atoms) else None
         opener = _OPENER.search(text, max(0, atom.start - _REACH), atom.start)
-        joined = (
-            following if following and _joins(text, opener and opener.lastgroup, atom, following) else None
-        )
+        joined = following if following and _joins(text, opener and opener.lastgroup, atom, following) else None
         phrase = _phrase(text, atom, joined, opener, now)
         if phrase is not None:
             found.append(phrase)
@@ -132,7 +130,7 @@ def find_expressions(text: str, now: datetime) -> list[FoundDate]:
     return found
 
 
-# --- words --------------------------------------------------------------------------------------------------
+# --- words ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,9 +252,7 @@ ENGLISH: Final = Language(
         "day_month": r"(?P<day>\d{1,2})(?:st|nd|rd|th)? (?:of )?{month}(?:,? (?P<year>\d{4}))?",
         "month_day": r"{month} (?:the )?(?P<day>\d{1,2})(?:st|nd|rd|th)?(?:,? (?P<year>\d{4}))?",
         "month_year": r"{month},? (?:of )?(?P<year>\d{4})",
-        "quarter": (
-            r"(?:q(?P<quarter>[1-4])(?:[ /]?(?P<year>\d{4}))?|(?P<year2>\d{4})[ -]?q(?P<quarter2>[1-4]))"
-        ),
+        "quarter": (r"(?:q(?P<quarter>[1-4])(?:[ /]?(?P<year>\d{4}))?|(?P<year2>\d{4})[ -]?q(?P<quarter2>[1-4]))"),
         "age": r"(?:older|(?P<more>more)) than {number} {unit}(?P<ago> ago)?",
         "ago": r"{number} {unit} ago",
         "rolling": r"(?:last|past|previous|preceding) {number} {unit}",
@@ -334,7 +330,7 @@ _NAMING: Final = re.compile(rf"(?<![\w-])(?:{ENGLISH.naming})\s+$", re.I)
 _ONWARDS: Final = re.compile(r"\s+(?:onwards?|on|and later)(?![\w-])(?!\s+(?:the|a|an|my|his|her)\b)", re.I)
 
 
-# --- finding ------------------------------------------------------------------------------------------------
+# --- finding ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -503,7 +499,7 @@ def _open(kind: str, atom: _Atom, now: datetime) -> _Span:
     return _Span(start, until if start <= until else None, Granularity.PERIOD)
 
 
-# --- arithmetic ---------------------------------------------------------------------------------------------
+# --- arithmetic -------------------------------------------------------------------------------------------
 
 _UNIT_DAYS: Final = {"day": 1, "week": 7, "fortnight": 14}
 _UNIT_MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
@@ -559,9 +555,7 @@ def _days(first: date, last: date, now: datetime) -> tuple[datetime, datetime]:
 
 def _shift(moment: datetime, *, seconds: int) -> datetime:
     """That many seconds later, on the real clock."""
-    return (
-        (moment.astimezone(UTC) + timedelta(seconds=seconds)).astimezone(moment.tzinfo).replace(microsecond=0)
-    )
+    return (moment.astimezone(UTC) + timedelta(seconds=seconds)).astimezone(moment.tzinfo).replace(microsecond=0)
 
 
 def _add_months(day: date, months: int) -> date:
@@ -639,7 +633,7 @@ def _existing(make: Callable[[int], date], years: range) -> Iterator[date]:
             continue
 
 
-# --- builders: one for each shape ---------------------------------------------------------------------------
+# --- builders: one for each shape -------------------------------------------------------------------------
 
 
 def _word(atom: _Atom, frame: _Frame) -> _Span:
@@ -650,11 +644,7 @@ def _word(atom: _Atom, frame: _Frame) -> _Span:
 
 def _iso_instant(atom: _Atom, frame: _Frame) -> _Span:
     moment = datetime.fromisoformat(atom.match.group("iso"))
-    zoned = (
-        moment.replace(tzinfo=frame.now.tzinfo)
-        if moment.tzinfo is None
-        else moment.astimezone(frame.now.tzinfo)
-    )
+    zoned = moment.replace(tzinfo=frame.now.tzinfo) if moment.tzinfo is None else moment.astimezone(frame.now.tzinfo)
     start = zoned.replace(microsecond=0)
     whole_minute = atom.group("iso").count(":") == 1
     return _Span(start, start.replace(second=59) if whole_minute else start, Granularity.INSTANT)
@@ -671,9 +661,7 @@ def _iso_month(atom: _Atom, frame: _Frame) -> _Span:
 def _numeric(atom: _Atom, frame: _Frame) -> _Span:
     first, second, year = (int(atom.group(name)) for name in ("first", "second", "year"))
     zone = str(getattr(frame.now.tzinfo, "key", ""))
-    month_first = (
-        atom.shape == "slashed" and (zone.startswith(("America/", "US/")) or second > 12) and first <= 12
-    )
+    month_first = atom.shape == "slashed" and (zone.startswith(("America/", "US/")) or second > 12) and first <= 12
     day, month = (second, first) if month_first else (first, second)
     return _day_span(date(year, month, day), frame)
 
@@ -785,9 +773,7 @@ def _calendar_unit(atom: _Atom, frame: _Frame) -> _Span:
     if unit in _UNIT_SECONDS:
         seconds = _UNIT_SECONDS[unit]
         now = frame.now.replace(microsecond=0)
-        start, end = (
-            (now, _shift(now, seconds=seconds)) if which in _COMING else (_shift(now, seconds=-seconds), now)
-        )
+        start, end = (now, _shift(now, seconds=seconds)) if which in _COMING else (_shift(now, seconds=-seconds), now)
         return _Span(start, end, Granularity.PERIOD)
     step = -1 if which in _PAST else 1 if which in _COMING else 0
     first = _unit_of(frame.today, unit)[0]

@@ -81,7 +81,7 @@ def invented(provenance: dict[str, Provenance]) -> list[str]:
     return [pointer for pointer, origin in provenance.items() if origin.kind is ProvenanceKind.INVENTED]
 
 
-# --- leaves -------------------------------------------------------------------------------------------------
+# --- leaves -----------------------------------------------------------------------------------------------
 
 _Path = tuple[str | int, ...]
 
@@ -153,11 +153,7 @@ def _schema_at(schema: dict[str, Json], path: _Path) -> dict[str, Json]:
     for token in path:
         below: list[dict[str, Json]] = []
         for candidate in _expanded(here, schema):
-            child = (
-                candidate.get("properties", {}).get(token)
-                if isinstance(token, str)
-                else candidate.get("items")
-            )
+            child = candidate.get("properties", {}).get(token) if isinstance(token, str) else candidate.get("items")
             if child is None and isinstance(token, str):
                 child = candidate.get("additionalProperties")
             if isinstance(child, dict):
@@ -206,7 +202,7 @@ def _origin(leaf: _Leaf, texts: Sequence[_Text], sources: Sources) -> Provenance
     )
 
 
-# --- said ---------------------------------------------------------------------------------------------------
+# --- said -------------------------------------------------------------------------------------------------
 
 
 def _set(words: str) -> frozenset[str]:
@@ -293,10 +289,7 @@ def _phrase_patterns(words: list[str]) -> Iterator[re.Pattern[str]]:
         flags = re.IGNORECASE
         if re.search(r"[\d_]", phrase) and "@" not in phrase:
             flags = re.RegexFlag(0)
-            body = (
-                f"[{re.escape(phrase[0].lower())}{re.escape(phrase[0].upper())}]"
-                + body[len(re.escape(phrase[0])) :]
-            )
+            body = f"[{re.escape(phrase[0].lower())}{re.escape(phrase[0].upper())}]" + body[len(re.escape(phrase[0])) :]
         yield re.compile(rf"(?<![\w@])(?<!\w[./\\-]){body}(?![\w@])(?![./\\-]\w)", flags)
 
 
@@ -304,9 +297,7 @@ def _is_named(match: re.Match[str], text: str) -> bool:
     """True when the words stand in quotes, after "named", or are all that was said."""
     before, after = text[max(0, match.start() - 40) : match.start()], text[match.end() : match.end() + 1]
     quoted = before[-1:] in ("'", '"', "`") and after == before[-1:]
-    return (
-        quoted or _NAMING.search(before) is not None or match.group().strip() == text.strip(" \t\r\n.!?\"'")
-    )
+    return quoted or _NAMING.search(before) is not None or match.group().strip() == text.strip(" \t\r\n.!?\"'")
 
 
 def _said_choice(leaf: _Leaf, text: _Text) -> tuple[int, int] | None:
@@ -410,7 +401,7 @@ def _stem(word: str) -> str:
     return stem
 
 
-# --- computed -----------------------------------------------------------------------------------------------
+# --- computed ---------------------------------------------------------------------------------------------
 
 
 def _computed(value: Json, computed: Sequence[ComputedDate]) -> Provenance | None:
@@ -437,7 +428,7 @@ def _same_instant(value: Json, end: str) -> bool:
     return False
 
 
-# --- returned -----------------------------------------------------------------------------------------------
+# --- returned ---------------------------------------------------------------------------------------------
 
 #: Strings that stand in most responses: equal ones prove nothing.
 _COMMON: Final = _set(
@@ -505,7 +496,7 @@ def _closeness(argument: str, key: str) -> int:
     return int(bool(first and second) and (first.endswith(second) or second.endswith(first)))
 
 
-# --- default ------------------------------------------------------------------------------------------------
+# --- default ----------------------------------------------------------------------------------------------
 
 
 def _default(leaf: _Leaf) -> Provenance | None:
