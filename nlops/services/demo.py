@@ -171,9 +171,7 @@ class Demo:
     def _migrate(self, environment: dict[str, str], product: dict[str, str]) -> None:
         """Both databases at once; the product seeds itself meanwhile."""
         supervisor = self.supervisor
-        supervisor.start_task(
-            self._manage("migrate", environment, "migrate", "--database", "owner", "--no-input")
-        )
+        supervisor.start_task(self._manage("migrate", environment, "migrate", "--database", "owner", "--no-input"))
         supervisor.start_task(self._python("product-migrate", product, "-m", "nlops.demo", "migrate"))
         supervisor.wait_until(
             lambda: "product-migrate" not in supervisor.tasks,
@@ -182,9 +180,7 @@ class Demo:
         supervisor.start_task(self._python("product-seed", product, "-m", "nlops.demo", "seed"))
         supervisor.finish_tasks(PATIENCE)
 
-    def _start_processes(
-        self, listeners: Listeners, environment: dict[str, str], product: dict[str, str]
-    ) -> None:
+    def _start_processes(self, listeners: Listeners, environment: dict[str, str], product: dict[str, str]) -> None:
         start = self.supervisor.start
         start(self._server("product", product, "nlops.demo.asgi:application", listeners.product))
         start(self._server("web", environment, "nlops.asgi:application", listeners.web))
@@ -206,9 +202,7 @@ class Demo:
             )
         )
 
-    def _server(
-        self, name: str, environment: dict[str, str], application: str, listener: socket.socket
-    ) -> Command:
+    def _server(self, name: str, environment: dict[str, str], application: str, listener: socket.socket) -> Command:
         descriptor = listener.fileno()
         return self._python(
             name,
@@ -276,9 +270,7 @@ class Demo:
     def _announce(self, listeners: Listeners) -> None:
         self.var.remember_state(listeners.web_url)
         self.var.remember_as_last(BASE_DIR)
-        for line in welcome(
-            listeners.web_url, listeners.product_url, self.secrets.demo_password, self.var.log
-        ):
+        for line in welcome(listeners.web_url, listeners.product_url, self.secrets.demo_password, self.var.log):
             self.say(line)
         self.say(f"nlops is ready at {listeners.web_url}")
 

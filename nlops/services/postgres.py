@@ -258,9 +258,7 @@ def binaries() -> Path:
 def socket_path_fits(directory: Path) -> bool:
     """Whether PostgreSQL can put its socket there: short enough, and plain (the setting is a quoted list)."""
     path = str(directory / SOCKET_NAME)
-    return (
-        len(os.fsencode(path)) <= SOCKET_PATH_BYTES and re.fullmatch(r"[\w./-]+", path, re.ASCII) is not None
-    )
+    return len(os.fsencode(path)) <= SOCKET_PATH_BYTES and re.fullmatch(r"[\w./-]+", path, re.ASCII) is not None
 
 
 def server_account(data: Path) -> Account | None:

@@ -100,9 +100,9 @@ def ensure_role(connection: psycopg.Connection, name: str, *, login: bool, passw
             connection.execute(sql.SQL("CREATE ROLE {} {}").format(role, wanted))
         elif row[0] != login or any(row[1:]):
             connection.execute(
-                sql.SQL(
-                    "ALTER ROLE {} {} NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION"
-                ).format(role, wanted)
+                sql.SQL("ALTER ROLE {} {} NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION").format(
+                    role, wanted
+                )
             )
     except psycopg.errors.InsufficientPrivilege as error:
         raise ProvisioningError(
@@ -117,25 +117,17 @@ def ensure_role(connection: psycopg.Connection, name: str, *, login: bool, passw
 
 def ensure_database(connection: psycopg.Connection, name: str, owner: str) -> None:
     """Create the database in UTF-8, or hand it to its owner."""
-    row = connection.execute(
-        "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = %s", [name]
-    ).fetchone()
+    row = connection.execute("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = %s", [name]).fetchone()
     if row is not None and row[0] == owner:
         return
     _become_able_to_own_for(connection, owner)
-    words = (
-        "ALTER DATABASE {} OWNER TO {}"
-        if row
-        else "CREATE DATABASE {} OWNER {} ENCODING 'UTF8' TEMPLATE template0"
-    )
+    words = "ALTER DATABASE {} OWNER TO {}" if row else "CREATE DATABASE {} OWNER {} ENCODING 'UTF8' TEMPLATE template0"
     connection.execute(sql.SQL(words).format(sql.Identifier(name), sql.Identifier(owner)))
 
 
 def _connect(url: str, database: str = "") -> psycopg.Connection:
     try:
-        return psycopg.connect(
-            make_conninfo(url, **({"dbname": database} if database else {})), autocommit=True
-        )
+        return psycopg.connect(make_conninfo(url, **({"dbname": database} if database else {})), autocommit=True)
     except psycopg.OperationalError as error:
         words = " ".join(str(error).split())
         raise ProvisioningError(f"The administrator cannot connect to PostgreSQL: {words}") from error

@@ -71,9 +71,7 @@ class TestLeftovers:
     @pytest.mark.parametrize(
         "change", [{"created": 1.0}, {"command_line": ["/usr/bin/somebody", "else"]}, {"pid": 2**22 - 1}]
     )
-    def test_a_stranger_with_the_same_pid_is_left_alone(
-        self, tmp_path: Path, said: list[str], change: dict
-    ) -> None:
+    def test_a_stranger_with_the_same_pid_is_left_alone(self, tmp_path: Path, said: list[str], change: dict) -> None:
         stranger = spawn(command("web", FOREVER), tmp_path / "web.log")
         records = ProcessRecords(tmp_path)
         records.write(command("web", FOREVER), stranger.pid)
@@ -128,9 +126,7 @@ class TestSupervisor:
         supervisor.start(command("engine", FOREVER))
         first = supervisor.children["engine"].process
         first.kill()
-        supervisor.wait_until(
-            lambda: supervisor.children["engine"].process.pid != first.pid, "engine", Path(), 5
-        )
+        supervisor.wait_until(lambda: supervisor.children["engine"].process.pid != first.pid, "engine", Path(), 5)
         assert said == ["engine was killed by SIGKILL; starting it again."]
 
     def test_one_that_never_starts_ends_the_start_with_its_log(self, supervisor: Supervisor) -> None:
@@ -154,9 +150,7 @@ class TestSupervisor:
         with pytest.raises(TaskFailed, match=r"(?s)migrate ended with status 1.*no such table"):
             supervisor.finish_tasks(20)
 
-    def test_stop_ends_children_of_children_and_those_that_do_not_listen(
-        self, supervisor: Supervisor
-    ) -> None:
+    def test_stop_ends_children_of_children_and_those_that_do_not_listen(self, supervisor: Supervisor) -> None:
         program = (
             "import signal, subprocess, sys, time\n"
             "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
@@ -403,9 +397,7 @@ class TestProvisioning:
             owner.execute("CREATE TABLE thing (id bigserial, word text)")
         with psycopg.connect(self.url(APP), autocommit=True) as app:
             app.execute("INSERT INTO thing (word) VALUES ('x')")
-            assert app.execute("SELECT tableowner FROM pg_tables WHERE tablename = 'thing'").fetchone() == (
-                OWNER,
-            )
+            assert app.execute("SELECT tableowner FROM pg_tables WHERE tablename = 'thing'").fetchone() == (OWNER,)
             for forbidden in (
                 "CREATE TABLE other ()", "DROP TABLE thing", "TRUNCATE thing", "CREATE DATABASE other",
                 f"SET ROLE {OWNER}", f"SET ROLE {WATCHER}", "CREATE TEMP TABLE other ()",
@@ -438,16 +430,12 @@ class TestProvisioning:
             owner.execute("CREATE TABLE thing ()")
         admin.execute(f"ALTER ROLE {APP} SUPERUSER BYPASSRLS")
         self.provision()
-        row = admin.execute(
-            "SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = %s", [APP]
-        ).fetchone()
+        row = admin.execute("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = %s", [APP]).fetchone()
         assert row == (False, False)
         with psycopg.connect(self.url(APP)) as app:
             app.execute("SELECT FROM thing")
 
-    def test_an_application_role_that_could_become_another_is_refused(
-        self, admin: psycopg.Connection
-    ) -> None:
+    def test_an_application_role_that_could_become_another_is_refused(self, admin: psycopg.Connection) -> None:
         self.provision()
         admin.execute(f"GRANT {OWNER} TO {APP}")
         with pytest.raises(ProvisioningError, match=f"{APP} is a member of {OWNER}"):

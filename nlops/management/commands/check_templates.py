@@ -11,9 +11,7 @@ from django.template.utils import get_app_template_dirs
 
 
 class Command(BaseCommand):
-    help = (
-        "Compile every template of the project, so that a broken tag is found before a person opens the page."
-    )
+    help = "Compile every template of the project, so that a broken tag is found before a person opens the page."
 
     def handle(self, *args: Any, **options: Any) -> None:
         root = Path(settings.BASE_DIR)

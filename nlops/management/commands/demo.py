@@ -19,9 +19,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument(
-            "--port", type=int, default=8000, help="of the web pages; if taken, the next free one"
-        )
+        parser.add_argument("--port", type=int, default=8000, help="of the web pages; if taken, the next free one")
         parser.add_argument(
             "--var",
             type=Path,
