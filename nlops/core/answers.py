@@ -480,12 +480,10 @@ _WHOLE: Final = frozenset({"", "non_field_errors", "__all__", "body", "detail"})
 def problem_text(response_body: Json, http_status: int) -> str:
     """What the product says is wrong, in its own words, as one short plain text; never empty."""
     if isinstance(response_body, str):
+        body = _json_in(response_body)
+        if body is not None:
+            return problem_text(body, http_status)
         text = _plain_text(response_body)
-        if text[:1] in "{[" and text:
-            try:
-                return problem_text(json.loads(text), http_status)
-            except ValueError:
-                pass
         return _limited(text) or _reason(http_status)
     fields = problem_fields(response_body)
     told = [f"{name}: {message}" if name else message for name, message in fields]
@@ -502,12 +500,19 @@ def problem_fields(body: Json) -> list[tuple[str, str]]:
 
     A nested field is named by its last part; a message about the whole has the field "".
     """
-    if isinstance(body, str) and body.lstrip()[:1] in ("{", "["):
-        try:
-            body = json.loads(body)
-        except ValueError:
-            return []
+    if isinstance(body, str):
+        body = _json_in(body)
     return list(dict.fromkeys(_fields(body, 0)))[:50]
+
+
+def _json_in(text: str) -> Json:
+    """The object or list that the text is, None when it is none."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _fields(body: Json, depth: int) -> Iterator[tuple[str, str]]:
@@ -730,10 +735,12 @@ def _known_words(known: str, responses: list[Json]) -> set[str]:
 
 
 def _lists(value: Json) -> Iterator[list[Json]]:
-    if isinstance(value, list):
-        yield value
-    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from _lists(item)
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, list):
+            yield item
+        waiting.extend(item.values() if isinstance(item, dict) else item if isinstance(item, list) else ())
 
 
 def _is_claim(word: str, starts: bool) -> bool:

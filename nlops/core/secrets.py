@@ -232,18 +232,23 @@ def _ends_clause(match: re.Match[str]) -> bool:
 # --- redacting what a product answers ---------------------------------------------------------------------
 
 
+#: Levels of nesting that are kept of a response: more is an attack, and too deep for what reads it next.
+_DEPTH: Final = 100
+
+
 def redact(
     value: Json, secret_values: Iterable[str] = (), secret_fields: Callable[[str], bool] = is_secret_name
 ) -> Json:
-    """A copy of the JSON value without secrets: known ones wherever they stand, and texts in secret fields.
+    """A copy of the JSON value without secrets: known ones wherever they stand, and all in secret fields.
 
     `secret_values` are those that the person typed; they are found in URL-encoded and JSON-escaped form, too.
-    Values shorter than four characters are hidden only where they are the whole text.
+    Values shorter than four characters are hidden only where they are the whole text. What lies deeper than 100
+    levels becomes "…".
     """
     known = {form for secret in secret_values if secret for form in _forms(secret)}
     long = sorted((form for form in known if len(form) >= 4), key=len, reverse=True)
     pattern = re.compile("|".join(map(re.escape, long))) if long else None
-    return _redacted(value, frozenset(known), pattern, secret_fields)
+    return _Redaction(frozenset(known), pattern, secret_fields).of(value, 0)
 
 
 def _forms(secret: str) -> Iterator[str]:
@@ -252,33 +257,36 @@ def _forms(secret: str) -> Iterator[str]:
     yield json.dumps(secret)[1:-1]
 
 
-def _redacted(
-    value: Json, known: frozenset[str], pattern: re.Pattern[str] | None, secret_fields: Callable[[str], bool]
-) -> Json:
-    if isinstance(value, dict):
-        return {
-            _redacted(key, known, pattern, secret_fields): (
-                _hidden(item)
-                if isinstance(key, str) and secret_fields(key)
-                else _redacted(item, known, pattern, secret_fields)
-            )
-            for key, item in value.items()
-        }
-    if isinstance(value, list):
-        return [_redacted(item, known, pattern, secret_fields) for item in value]
-    if isinstance(value, str):
-        if value in known:
+@dataclass(frozen=True, slots=True)
+class _Redaction:
+    known: frozenset[str]
+    pattern: re.Pattern[str] | None
+    secret_fields: Callable[[str], bool]
+
+    def of(self, value: Json, depth: int) -> Json:
+        if isinstance(value, (dict, list)) and depth >= _DEPTH:
+            return "…"
+        if isinstance(value, dict):
+            return {self.of(key, depth): self._field(key, item, depth + 1) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.of(item, depth + 1) for item in value]
+        if isinstance(value, str):
+            if value in self.known:
+                return HIDDEN
+            return self.pattern.sub(HIDDEN, value) if self.pattern else value
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and str(value) in self.known:
             return HIDDEN
-        return pattern.sub(HIDDEN, value) if pattern else value
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and str(value) in known:
-        return HIDDEN
-    return value
+        return value
+
+    def _field(self, name: Json, value: Json, depth: int) -> Json:
+        secret = isinstance(name, str) and self.secret_fields(name)
+        return _hidden(value, depth) if secret else self.of(value, depth)
 
 
-def _hidden(value: Json) -> Json:
+def _hidden(value: Json, depth: int) -> Json:
     """Everything in a secret field hidden but what can hold no secret: null, yes and no, nothing."""
-    if isinstance(value, dict):
-        return {key: _hidden(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_hidden(item) for item in value]
+    if isinstance(value, dict) and depth < _DEPTH:
+        return {key: _hidden(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list) and depth < _DEPTH:
+        return [_hidden(item, depth + 1) for item in value]
     return value if value is None or isinstance(value, bool) or value == "" else HIDDEN

@@ -235,6 +235,8 @@ def test_a_problem_is_read_in_every_shape(body: Json, text: str, fields: list[tu
 
 def test_a_long_problem_is_cut() -> None:
     assert len(problem_text("word " * 10_000, 500)) == 500
+    assert problem_text("[" * 50_000, 500)
+    assert problem_fields("{" * 50_000) == []
 
 
 JSON = st.recursive(

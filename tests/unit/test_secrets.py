@@ -198,3 +198,12 @@ def test_which_fields_are_secret_can_be_said() -> None:
         "x": HIDDEN,
     }
     assert redact("plain text with abcd", ["abcd"]) == f"plain text with {HIDDEN}"
+
+
+def test_a_response_that_nests_too_deep_is_cut() -> None:
+    deep: list[object] = []
+    for _ in range(900):
+        deep = [deep, {"password": "abc"}]
+    shallow = str(redact(deep))
+    assert "…" in shallow
+    assert "abc" not in shallow
