@@ -17,10 +17,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 23, 13, 5, 7, 123456, tzinfo=BERLIN)
 
 ZONES = st.sampled_from(
-    [
-        ZoneInfo(k)
-        for k in ("UTC", "Europe/Berlin", "America/New_York", "America/Havana", "Asia/Beirut", "Asia/Seoul")
-    ]
+    [ZoneInfo(k) for k in ("UTC", "Europe/Berlin", "America/New_York", "America/Havana", "Asia/Beirut", "Asia/Seoul")]
 )
 MOMENTS = st.builds(
     lambda moment, zone: moment.replace(tzinfo=UTC).astimezone(zone),
@@ -249,9 +246,7 @@ def test_last_months_begin_on_the_same_day_or_the_month_end(now: datetime, numbe
     assert start.day == now.day or (start.day < now.day and is_month_end)
 
 
-@given(
-    MOMENTS, st.sampled_from(["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"])
-)
+@given(MOMENTS, st.sampled_from(["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]))
 def test_weekdays_lie_where_they_belong(now: datetime, weekday: str) -> None:
     def ago(words: str) -> int:
         start = resolve(words, now).start

@@ -15,9 +15,7 @@ SAID, COMPUTED, RETURNED = ProvenanceKind.SAID, ProvenanceKind.COMPUTED, Provena
 DEFAULT, SECRET, INVENTED = ProvenanceKind.DEFAULT, ProvenanceKind.SECRET, ProvenanceKind.INVENTED
 
 
-def origin(
-    name: str, value: Json, *said: str, schema: dict[str, Json] | None = None, **sources: Json
-) -> Provenance:
+def origin(name: str, value: Json, *said: str, schema: dict[str, Json] | None = None, **sources: Json) -> Provenance:
     whole = {"type": "object", "properties": {name: schema or {}}}
     return trace({name: value}, Sources(said=said, **sources), whole)["/" + name]
 
@@ -271,9 +269,7 @@ def test_a_longer_name_never_says_a_shorter_one(name: str, rest: str) -> None:
         assert origin("key", name, f"show {glued} please").kind is INVENTED
 
 
-@given(
-    NAMES, st.sampled_from(["{}", "'{}'", '"{}"', "({})", "{}.", "{},", "{}'s", "key:{}", "key={}", "{}?"])
-)
+@given(NAMES, st.sampled_from(["{}", "'{}'", '"{}"', "({})", "{}.", "{},", "{}'s", "key:{}", "key={}", "{}?"]))
 def test_a_name_is_said_whatever_stands_around_it(name: str, shape: str) -> None:
     found = origin("key", name, "set named " + shape.format(name))
     assert found.kind is SAID
@@ -289,9 +285,7 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=5), JSON, max_size=4), st.text(max_size=80), JSON)
-def test_any_arguments_are_traced_to_pointers_that_exist(
-    arguments: dict[str, Json], text: str, response: Json
-) -> None:
+def test_any_arguments_are_traced_to_pointers_that_exist(arguments: dict[str, Json], text: str, response: Json) -> None:
     sources = Sources([text], [DAY], [ReturnedValue("c", "o", response)])
     for pointer, found in trace(arguments, sources, {}).items():
         resolve(arguments, pointer)
