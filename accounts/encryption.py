@@ -32,9 +32,7 @@ def decrypt(token: str, *, tenant_id: uuid.UUID | str, record: str) -> str:
     key_id, _, data = token.partition(".")
     key = _keys(settings.NLOPS_ENCRYPTION_KEYS).get(key_id)
     if key is None:
-        raise DecryptionError(
-            f"The key “{key_id}” of a stored secret is not in NLOPS_ENCRYPTION_KEYS; put it back."
-        )
+        raise DecryptionError(f"The key “{key_id}” of a stored secret is not in NLOPS_ENCRYPTION_KEYS; put it back.")
     raw = base64.b64decode(data)
     try:
         plain = AESGCM(key).decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], _associated(tenant_id, record))

@@ -33,6 +33,7 @@ class MemberMiddleware:
                 return self.get_response(request)
             request.user = by_token[0]
         user = request.user
+        assert user.pk is not None
         member = find_member(user.pk, request.session.get(TENANT))
         tenant = member.tenant if member else _staff_tenant(request)
         if tenant is None:
@@ -49,9 +50,7 @@ class MemberMiddleware:
 def find_member(user_id: int, tenant_id: str | None = None) -> Member | None:
     """The user's active membership in that tenant, or the oldest one."""
     with user_context(user_id):
-        members = list(
-            Member.objects.filter(user_id=user_id, is_active=True).select_related("tenant", "user")
-        )
+        members = list(Member.objects.filter(user_id=user_id, is_active=True).select_related("tenant", "user"))
     chosen = [member for member in members if str(member.tenant_id) == tenant_id]
     return next(iter(chosen or members), None)
 

@@ -14,9 +14,7 @@ class Throttled(Exception):
     """A member sent too many requests. `retry_after` is in seconds."""
 
     def __init__(self, retry_after: int) -> None:
-        super().__init__(
-            f"That was a bit fast. Please try again in {retry_after} seconds; your text is kept here."
-        )
+        super().__init__(f"That was a bit fast. Please try again in {retry_after} seconds; your text is kept here.")
         self.retry_after = retry_after
 
 

@@ -37,9 +37,7 @@ class AskSerializer(serializers.Serializer[Any]):
 
 
 class ReplySerializer(serializers.Serializer[Any]):
-    values = serializers.DictField(
-        child=serializers.CharField(allow_blank=True), help_text="by question name"
-    )
+    values = serializers.DictField(child=serializers.CharField(allow_blank=True), help_text="by question name")
 
 
 class AgreeSerializer(serializers.Serializer[Any]):
@@ -101,7 +99,8 @@ class FlowView(APIView):
         """The checked body."""
         data = serializer(data=request.data)
         data.is_valid(raise_exception=True)
-        return data.validated_data
+        checked: dict[str, Any] = data.validated_data
+        return checked
 
 
 class AskView(FlowView):

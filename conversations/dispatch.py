@@ -23,9 +23,7 @@ def check_dispatch(run: Run, call: Call) -> None:
     connection = Connection.objects.filter(product_id=call.operation.version.product_id).first()
     if connection is None:
         product = call.operation.version.product
-        raise DispatchRefused(
-            f"There is no connection to {product} yet. An operator can add one under Products."
-        )
+        raise DispatchRefused(f"There is no connection to {product} yet. An operator can add one under Products.")
     decision = decision_for(call.operation)
     if decision is Decision.DENY:
         raise DispatchRefused("This operation may not be used here any more.")

@@ -17,9 +17,7 @@ def history(conversation: Conversation) -> list[Message]:
 
 def earlier_calls(conversation: Conversation) -> list[CallRecord]:
     """Calls of the last runs that succeeded, oldest first."""
-    return [
-        call for state in _states(conversation) for call in state.calls if call.status is CallStatus.SUCCEEDED
-    ]
+    return [call for state in _states(conversation) for call in state.calls if call.status is CallStatus.SUCCEEDED]
 
 
 def _states(conversation: Conversation) -> list[RunState]:

@@ -33,9 +33,7 @@ class Run(TenantModel):
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="runs")
     number = models.PositiveIntegerField(help_text="1 for the first of its conversation")
     request = models.TextField(help_text="the person's words, typed secrets masked")
-    status = models.CharField(
-        max_length=20, choices=[(s.value, s.value) for s in RunStatus], default=RunStatus.QUEUED
-    )
+    status = models.CharField(max_length=20, choices=[(s.value, s.value) for s in RunStatus], default=RunStatus.QUEUED)
     state = models.JSONField(default=dict)
     model = models.CharField(max_length=200, blank=True)
     prompt_version = models.CharField(max_length=40, blank=True)
@@ -52,14 +50,10 @@ class Run(TenantModel):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["conversation", "number"], name="run_number_once_per_conversation"
-            ),
+            models.UniqueConstraint(fields=["conversation", "number"], name="run_number_once_per_conversation"),
         ]
         indexes = [
-            models.Index(
-                fields=["status", "lease_until"], condition=Q(finished_at=None), name="run_unfinished"
-            ),
+            models.Index(fields=["status", "lease_until"], condition=Q(finished_at=None), name="run_unfinished"),
         ]
         ordering = ["conversation", "number"]
 
@@ -93,9 +87,7 @@ class Event(TenantModel):
 
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="events")
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events")
-    sequence = models.PositiveIntegerField(
-        help_text="counts up in the conversation; the id of server-sent events"
-    )
+    sequence = models.PositiveIntegerField(help_text="counts up in the conversation; the id of server-sent events")
     kind = models.CharField(max_length=20, choices=EventKind)
     data = models.JSONField(default=dict)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -148,9 +140,7 @@ class Attempt(TenantModel):
     error = models.TextField(blank=True)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["call", "number"], name="attempt_number_once_per_call")
-        ]
+        constraints = [models.UniqueConstraint(fields=["call", "number"], name="attempt_number_once_per_call")]
         ordering = ["call", "number"]
 
     def __str__(self) -> str:
@@ -173,12 +163,8 @@ class Approval(TenantModel):
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="approvals")
     call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="approvals")
-    by_requester = models.BooleanField(
-        help_text="a confirmation by the requester, not an approval by another person"
-    )
-    request_hash = models.CharField(
-        max_length=64, help_text="SHA-256 over operation, version, connection, arguments"
-    )
+    by_requester = models.BooleanField(help_text="a confirmation by the requester, not an approval by another person")
+    request_hash = models.CharField(max_length=64, help_text="SHA-256 over operation, version, connection, arguments")
     status = models.CharField(max_length=20, choices=ApprovalStatus, default=ApprovalStatus.WAITING)
     requested_by = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="+")
     decided_by = models.ForeignKey(Member, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
@@ -229,9 +215,7 @@ class Feedback(TenantModel):
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["run", "member"], name="feedback_once_per_run_and_member")
-        ]
+        constraints = [models.UniqueConstraint(fields=["run", "member"], name="feedback_once_per_run_and_member")]
         verbose_name_plural = "feedback"
 
     def __str__(self) -> str:
@@ -257,9 +241,7 @@ class Flag(TenantModel):
     detail = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
-    resolved_by = models.ForeignKey(
-        Member, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
-    )
+    resolved_by = models.ForeignKey(Member, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "reason"], name="flag_reason_once_per_run")]

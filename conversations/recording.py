@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from datetime import timedelta
 
 import orjson
@@ -33,7 +34,7 @@ LOW_CONFIDENCE = 0.2
 _WAITING = frozenset({CallStatus.CONFIRMING, CallStatus.APPROVING, CallStatus.IN_DOUBT})
 
 
-def lock(run_id: object) -> Run:
+def lock(run_id: uuid.UUID | str) -> Run:
     """The run under its row lock, its conversation locked first. Raises Run.DoesNotExist."""
     conversation_id = Run.objects.values_list("conversation_id", flat=True).get(pk=run_id)
     Conversation.objects.select_for_update().get(pk=conversation_id)
@@ -48,9 +49,7 @@ def append_events(run: Run, records: list[Record]) -> None:
     """Append to the transcript. The conversation must be locked."""
     if not records:
         return
-    last = (
-        Event.objects.filter(conversation_id=run.conversation_id).aggregate(last=Max("sequence"))["last"] or 0
-    )
+    last = Event.objects.filter(conversation_id=run.conversation_id).aggregate(last=Max("sequence"))["last"] or 0
     Event.objects.bulk_create(
         Event(
             tenant_id=run.tenant_id,

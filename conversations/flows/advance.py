@@ -165,11 +165,7 @@ def _before_sending(run: Run, state: RunState) -> EngineEvent | None:
     shown = target(operation.path, call.arguments)
     append_events(
         run,
-        [
-            Record(
-                "sent", {"call_id": record.id, "method": operation.method, "target": shown, "attempt": number}
-            )
-        ],
+        [Record("sent", {"call_id": record.id, "method": operation.method, "target": shown, "attempt": number})],
     )
     return None
 
@@ -229,9 +225,7 @@ def _prompt(state: RunState, found: Iterable[Tool], now: datetime) -> list[Messa
     )
 
 
-def _send_call(
-    tenant_id: uuid.UUID | str, run_id: uuid.UUID | str, state: RunState, call_id: str
-) -> EngineEvent:
+def _send_call(tenant_id: uuid.UUID | str, run_id: uuid.UUID | str, state: RunState, call_id: str) -> EngineEvent:
     with tenant_context(tenant_id):
         call = Call.objects.select_related("operation__version__product", "operation__service").get(
             run_id=run_id, key=call_id
@@ -242,13 +236,10 @@ def _send_call(
             for secret in call.run.secrets.all()
         }
     arguments = {
-        name: secrets[value["$secret"]] if is_secret(value) else value
-        for name, value in call.arguments.items()
+        name: secrets[value["$secret"]] if is_secret(value) else value for name, value in call.arguments.items()
     }
     try:
-        response = call_operation(
-            call.operation, connection, arguments, idempotency_key=str(call.idempotency_key)
-        )
+        response = call_operation(call.operation, connection, arguments, idempotency_key=str(call.idempotency_key))
     except ProductUnreachable as error:
         return CallLost(call_id, str(error), sent=error.sent)
     body = _cut(redact(response.body, secrets.values()))
@@ -269,6 +260,8 @@ def _cut(body: Json) -> Json:
 
     if isinstance(body, str):
         return body[:KEPT_CHARACTERS]
+    if isinstance(body, list) and size(body) > KEPT_CHARACTERS:
+        body = {"items": body, "total": len(body)}
     keep = 1000
     while size(body) > KEPT_CHARACTERS and keep >= 1:
         body = _cut_lists(body, keep)
@@ -277,10 +270,15 @@ def _cut(body: Json) -> Json:
 
 
 def _cut_lists(value: Json, keep: int) -> Json:
+    """Every list cut to `keep` items; an object whose list was cut tells the total, unless it does so itself."""
     if isinstance(value, list):
         return [_cut_lists(item, keep) for item in value[:keep]]
     if isinstance(value, dict):
-        return {key: _cut_lists(item, keep) for key, item in value.items()}
+        result = {key: _cut_lists(item, keep) for key, item in value.items()}
+        longest = max((len(item) for item in value.values() if isinstance(item, list)), default=0)
+        if longest > keep and not any(isinstance(value.get(key), int) for key in ("total", "count", "total_count")):
+            result["total"] = longest
+        return result
     if isinstance(value, str) and len(value) > 4000:
         return value[:4000] + "…"
     return value

@@ -68,9 +68,7 @@ def parse_reply(text: str, questions: list[Question]) -> dict[str, str] | None:
     found = {}
     for question in questions:
         for name in (question.name, question.label):
-            pattern = (
-                rf"(?:^|[\s,;])(?:the\s+)?{re.escape(name)}\s*(?:=|:|\bis\b)\s*(\"[^\"]*\"|'[^']*'|[^\s,;]+)"
-            )
+            pattern = rf"(?:^|[\s,;])(?:the\s+)?{re.escape(name)}\s*(?:=|:|\bis\b)\s*(\"[^\"]*\"|'[^']*'|[^\s,;]+)"
             match = re.search(pattern, text, re.IGNORECASE)
             if match:
                 found[question.name] = match[1].strip("\"'")

@@ -21,14 +21,10 @@ def select_operations(request: str, context: str, model: ChatModel) -> list[str]
         "pk", "version__product_id", "method", "path", "search_text"
     )
     documents = tuple(
-        (str(pk), text)
-        for pk, product, method, path, text in rows
-        if (product, f"{method} {path}") in allowed
+        (str(pk), text) for pk, product, method, path, text in rows if (product, f"{method} {path}") in allowed
     )
     index = _index(documents)
-    rankings = [
-        index.rank(part, model.max_tools) for part in [request, *split_actions(request), context] if part
-    ]
+    rankings = [index.rank(part, model.max_tools) for part in [request, *split_actions(request), context] if part]
     return _interleave(rankings, model.max_tools) or [key for key, _ in documents[: model.max_tools]]
 
 

@@ -25,9 +25,7 @@ def model_of(run: Run) -> ChatModel:
 
 def tools_of(state: RunState) -> dict[str, Tool]:
     """The run's tools by name, best ranked first, each with the policy's decision of this moment."""
-    rows = Operation.objects.select_related("service", "version__product").defer(
-        "version__source", "version__problems"
-    )
+    rows = Operation.objects.select_related("service", "version__product").defer("version__source", "version__problems")
     by_id = {str(operation.pk): operation for operation in rows.filter(pk__in=state.operation_ids)}
     chosen = [by_id[key] for key in state.operation_ids if key in by_id]
     return {tool.name: tool for tool in tools((operation, decision_for(operation)) for operation in chosen)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import connection
 
 from accounts.context import tenant_context
@@ -28,8 +30,9 @@ def expire_approvals() -> int:
     return len(rows)
 
 
-def _rows(function: str) -> list[tuple]:  # type: ignore[type-arg]
+def _rows(function: str) -> list[tuple[Any, ...]]:
     """What a watcher function tells across tenants: ids, nothing else."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT * FROM {function}()")  # noqa: S608 - a constant of this module
-        return cursor.fetchall()
+        cursor.execute(f"SELECT * FROM {function}()")  # noqa: S608  # nosec B608 - a constant of this module
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows

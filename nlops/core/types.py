@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import functools
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -23,7 +24,8 @@ class Storable:
 
     def to_json(self) -> dict[str, Json]:
         """The object as JSON values (dict, list, str, int, float, bool, None)."""
-        return _adapter(type(self)).dump_python(self, mode="json")  # type: ignore[no-any-return]
+        data: dict[str, Json] = _adapter(type(self)).dump_python(self, mode="json")
+        return data
 
     @classmethod
     def from_json(cls, data: dict[str, Json]) -> Self:
@@ -31,11 +33,12 @@ class Storable:
 
         Raises pydantic.ValidationError when a field has the wrong type.
         """
-        return _adapter(cls).validate_python(data)  # type: ignore[no-any-return]
+        revived: Self = _adapter(cls).validate_python(data)
+        return revived
 
 
 @functools.cache
-def _adapter(cls: type) -> TypeAdapter[Any]:
+def _adapter(cls: Hashable) -> TypeAdapter[Any]:
     return TypeAdapter(cls)
 
 
@@ -68,7 +71,7 @@ class ProvenanceKind(enum.StrEnum):
     COMPUTED = "computed"  #: by the date tool, from words of the person
     RETURNED = "returned"  #: by an earlier call; `path` points into its response
     DEFAULT = "default"  #: from the spec
-    SECRET = "secret"  # noqa: S105  #: typed by the person into a hidden field; the value is not here
+    SECRET = "secret"  # noqa: S105  # nosec B105  #: typed by the person into a hidden field; the value is not here
     INVENTED = "invented"  #: none of these
 
 
@@ -169,7 +172,8 @@ class Tool(Storable):
     @property
     def properties(self) -> dict[str, dict[str, Json]]:
         """Argument name to its schema."""
-        return self.parameters.get("properties", {})
+        found: dict[str, dict[str, Json]] = self.parameters.get("properties", {})
+        return found
 
 
 @dataclass(frozen=True, slots=True)

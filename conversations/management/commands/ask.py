@@ -34,16 +34,12 @@ class Command(BaseCommand):
     help = "Ask nlops for something in your own words; prints the transcript, or one JSON object with --json."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument(
-            "text", help="the request, or the answer to what the conversation's last run asked"
-        )
+        parser.add_argument("text", help="the request, or the answer to what the conversation's last run asked")
         parser.add_argument("--tenant", required=True, help="slug of the tenant, such as acme")
         parser.add_argument("--as", dest="email", required=True, help="e-mail address of the member who asks")
         parser.add_argument("--conversation", help="id of the conversation to go on with; default: a new one")
         parser.add_argument("--json", action="store_true", dest="as_json", help="print one JSON object")
-        parser.add_argument(
-            "--confirm", action="store_true", help="say yes to what the member would be asked"
-        )
+        parser.add_argument("--confirm", action="store_true", help="say yes to what the member would be asked")
         parser.add_argument(
             "--answer",
             action="append",
@@ -165,10 +161,7 @@ def _lines(kind: str, data: dict[str, Json]) -> list[str]:
         case EventKind.PROGRESS | EventKind.REPAIRED:
             return [f"  … {data['text']}"]
         case EventKind.ASKED:
-            fields = [
-                f"    {q['name']}: {q['help']}" + (" (hidden)" if q["secret"] else "")
-                for q in data["questions"]
-            ]
+            fields = [f"    {q['name']}: {q['help']}" + (" (hidden)" if q["secret"] else "") for q in data["questions"]]
             return [f"? {data['text']}", *fields]
         case EventKind.REPLIED:
             return [f"> {name}: {value}" for name, value in data["values"].items()]
@@ -186,9 +179,7 @@ def _lines(kind: str, data: dict[str, Json]) -> list[str]:
 
 
 def _call_lines(call: dict[str, Json]) -> list[str]:
-    head = f"    {call['method']} {call['target']}" + (
-        f" → {call['http_status']}" if call["http_status"] else ""
-    )
+    head = f"    {call['method']} {call['target']}" + (f" → {call['http_status']}" if call["http_status"] else "")
     return [head, *(f"      {a['name']} = {a['value']}   ({a['origin']})" for a in call["arguments"])]
 
 

@@ -68,8 +68,18 @@ def _clients(text: str) -> dict[str, tuple[str, str]]:
 
 def _staff(password: str) -> None:
     """Staff of the platform: no member of any tenant."""
-    if not User.objects.filter(email="staff@nlops.example").exists():
+    staff = User.objects.filter(email="staff@nlops.example").first()
+    if staff is None:
         User.objects.create_superuser("staff@nlops.example", password)
+    else:
+        _keep_password(staff, password)
+
+
+def _keep_password(user: User, password: str) -> None:
+    """DEMO_PASSWORD may change from start to start."""
+    if not user.check_password(password):
+        user.set_password(password)
+        user.save()
 
 
 def _member(tenant: Tenant, role: MemberRole, password: str) -> None:
@@ -77,9 +87,8 @@ def _member(tenant: Tenant, role: MemberRole, password: str) -> None:
     user = User.objects.filter(email=email).first()
     if user is None:
         user = User.objects.create_user(email, password, time_zone=TIME_ZONE)
-    elif not user.check_password(password):
-        user.set_password(password)
-        user.save()
+    else:
+        _keep_password(user, password)
     Member.objects.get_or_create(tenant=tenant, user=user, defaults={"role": role})
 
 
@@ -110,5 +119,5 @@ def _product(tenant: Tenant, url: str, description: bytes, client: tuple[str, st
                 auth_kind=AuthKind.OAUTH2_PASSWORD,
                 username=client[0],
                 secret=client[1],
-                token_url="/auth/token",  # noqa: S106 - an address
+                token_url="/auth/token",  # noqa: S106  # nosec B106 - an address
             )
