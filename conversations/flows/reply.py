@@ -75,9 +75,23 @@ def parse_reply(text: str, questions: list[Question]) -> dict[str, str] | None:
                 break
     if found:
         return found
-    if len(questions) == 1:
+    if len(questions) == 1 and not _is_another_request(text, questions[0]):
         return {questions[0].name: text}
     return None
+
+
+#: Words with which a request begins, and no name that was asked for.
+_REQUEST = re.compile(
+    r"(?:please\s+)?(?:add|assign|cancel|change|create|delete|disable|enable|find|get|give|list|make|move|remove|rename|"
+    r"reset|rotate|search|send|set|show|start|stop|tell|update|what|when|where|which|who|how|why|never mind)\s+\S",
+    re.IGNORECASE,
+)
+
+
+def _is_another_request(text: str, question: Question) -> bool:
+    """Whether the person went on to something else; a free text may begin with any word."""
+    free = question.name == "answer" or re.search(r"descr|comment|reason|message|title|text|note", question.name, re.I)
+    return not free and not question.secret and bool(_REQUEST.match(text))
 
 
 def _keep_secret(run: Run, state: RunState, question: Question, value: str) -> str:
