@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conversations.flows.reply import parse_reply
+from nlops.core.replies import parse_reply
 from nlops.core.types import Question
 
 NAME = Question("username", "Username")
