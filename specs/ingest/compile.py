@@ -1,0 +1,617 @@
+"""A document to operations that a model can use: names, argument schemas, effects, services, and where each value goes.
+
+Nothing is inlined: schemas that are referred to stand once in `definitions`, an operation names those that it needs,
+and `argument_schema` makes the closure when somebody wants it. A part that can't be compiled is refused alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+
+from nlops.core.types import Effect, Json
+from specs.ingest.arguments import Argument, ArgumentTable, Binding, ObjectView, body_arguments, is_secret
+from specs.ingest.effects import effect_of
+from specs.ingest.errors import OperationRefused, Problem, Severity, SpecError
+from specs.ingest.load import Document
+from specs.ingest.naming import Names, first_sentence, plain_text, service_from_path, slug, tool_name, words
+from specs.ingest.pointers import Resolver, join
+from specs.ingest.schemas import Schema, SchemaStore
+
+METHODS: Final = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
+#: An operation that needs more definitions, or a larger schema, is no tool.
+MAX_DEFINITIONS = 500
+MAX_SCHEMA_BYTES = 500_000
+#: Schemas of all operations together, per byte of the upload: real descriptions stay below one.
+MAX_GROWTH = 8
+MIN_BUDGET_BYTES = 10_000_000
+MAX_PROBLEMS = 500
+MAX_DESCRIPTION = 4_000
+IDEMPOTENCY_EXTENSION: Final = "x-idempotency-key"
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+
+@dataclass(slots=True)
+class CompiledOperation:
+    """One method and path, as a tool."""
+
+    #: ≤ 64 characters of [a-zA-Z0-9_-], unique in the description
+    name: str
+    #: in capitals
+    method: str
+    #: the path template, such as /users/{id}
+    path: str
+    #: one line for people
+    summary: str
+    #: what the description says about it, one line
+    description: str
+    #: name of its service
+    service: str
+    #: what it does to the product
+    effect: Effect
+    deprecated: bool
+    #: JSON Schema 2020-12 of the arguments (an object), without its $defs
+    schema: Schema
+    #: names in `CompiledSpec.definitions` that the schema needs, closed
+    definition_names: list[str]
+    #: argument name to its place in the request
+    bindings: dict[str, Binding]
+    #: media type of the body, "" when there is none
+    body_media_type: str
+    #: arguments whose value is a secret
+    secret_arguments: list[str]
+    #: header with which the product honours an idempotency key, "" when it doesn't
+    idempotency_header: str
+    #: what the ranking reads
+    search_text: str
+
+
+@dataclass(slots=True)
+class CompiledService:
+    """A logical group of operations."""
+
+    name: str
+    slug: str
+    description: str
+
+
+@dataclass(slots=True)
+class CompiledSpec:
+    """Everything that nlops keeps of a description."""
+
+    title: str
+    #: the API's own version
+    version: str
+    #: such as "OpenAPI 3.1.0" or "Swagger 2.0"
+    standard: str
+    #: [{"url", "description"}]
+    servers: list[dict[str, str]]
+    #: name to security scheme, as the description has it
+    security_schemes: dict[str, Json]
+    #: name to JSON Schema 2020-12, references as #/$defs/NAME
+    definitions: dict[str, Json]
+    operations: list[CompiledOperation]
+    services: list[CompiledService]
+    problems: list[Problem]
+
+
+def argument_schema(schema: Schema, definitions: Mapping[str, Json], names: Iterable[str]) -> Schema:
+    """The operation's schema as a whole JSON Schema 2020-12: with the `$defs` that it needs."""
+    needed = {name: definitions[name] for name in names}
+    return {**schema, "$defs": needed} if needed else dict(schema)
+
+
+def compile_document(document: Document) -> CompiledSpec:
+    """Compile every operation of the document. Raises SpecError when not a single one can be used."""
+    return _Compiler(document).compile()
+
+
+@dataclass(slots=True)
+class _Draft:
+    """An operation whose definitions are not complete yet."""
+
+    operation: CompiledOperation
+    pointer: str
+    refs: set[str]
+
+
+@dataclass(slots=True)
+class _Source:
+    """One operation of the document."""
+
+    method: str
+    path: str
+    pointer: str
+    node: dict[str, Json]
+    #: the path item that holds it
+    item: dict[str, Json]
+
+
+@dataclass(slots=True)
+class _Body:
+    """The body that an operation takes."""
+
+    media_type: str
+    schema: Json
+    required: bool
+    #: property name to what a form's encoding says of it
+    styles: dict[str, Json] = field(default_factory=dict)
+
+
+class _Compiler:
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._root = document.root
+        self._resolver = Resolver(document.root)
+        self._store = SchemaStore(self._resolver, keeps_siblings=document.standard.startswith(("3.1", "3.2")))
+        self._names = Names()
+        self._problems: list[Problem] = []
+        self._services: dict[str, CompiledService] = {}
+        self._slugs = Names()
+        #: reference of a shared parameter to its argument and the definitions that it needs
+        self._shared: dict[str, tuple[Argument | None, set[str]]] = {}
+        self._ids: set[str] = set()
+        self._schemes = self._security_schemes()
+        self._tags = {
+            tag["name"]: tag
+            for tag in _list(self._root.get("tags"))
+            if isinstance(tag, dict) and isinstance(tag.get("name"), str)
+        }
+
+    def compile(self) -> CompiledSpec:
+        paths = self._root.get("paths")
+        if not isinstance(paths, dict) or not paths:
+            raise SpecError(
+                "The description has no paths, so there is nothing that can be called. Add “paths” with at least one "
+                "operation (webhooks and components alone can't be called).",
+                pointer="/paths",
+            )
+        drafts = [draft for source in self._sources(paths) if (draft := self._draft(source))]
+        self._store.finish()
+        for reference in sorted(self._store.broken):
+            self._warn(reference[1:], "This reference points to nothing; any value is taken in its place.")
+        operations = self._finished(drafts)
+        if not operations:
+            raise self._nothing_usable()
+        info = self._root.get("info")
+        info = info if isinstance(info, dict) else {}
+        used = {operation.service for operation in operations}
+        return CompiledSpec(
+            title=plain_text(_text(info.get("title")))[:300] or "Untitled API",
+            version=_text(info.get("version"))[:100],
+            standard=("Swagger " if self._document.is_swagger else "OpenAPI ") + self._document.standard,
+            servers=self._servers(),
+            security_schemes=self._schemes,
+            definitions=self._store.definitions,
+            operations=operations,
+            services=[service for service in self._services.values() if service.name in used],
+            problems=self._capped_problems(),
+        )
+
+    # --- the document's operations ---
+
+    def _sources(self, paths: dict[str, Json]) -> Iterable[_Source]:
+        for path, item in paths.items():
+            pointer = join("paths", path)
+            if path.startswith("x-"):
+                continue
+            try:
+                item = self._resolver.resolved(item)
+            except OperationRefused as error:
+                self._refuse(pointer, error.message)
+                continue
+            if not isinstance(item, dict):
+                self._refuse(pointer, "A path must hold an object with its methods.")
+                continue
+            for method in METHODS:
+                if method in item:
+                    yield from self._source(method, path, join("paths", path, method), item)
+
+    def _source(self, method: str, path: str, pointer: str, item: dict[str, Json]) -> Iterable[_Source]:
+        node = item[method]
+        if isinstance(node, dict):
+            yield _Source(method.upper(), path, pointer, node, item)
+        else:
+            self._refuse(pointer, "An operation must be an object.")
+
+    def _draft(self, source: _Source) -> _Draft | None:
+        try:
+            return self._compiled(source)
+        except OperationRefused as error:
+            self._refuse(error.pointer or source.pointer, error.message)
+            return None
+
+    def _compiled(self, source: _Source) -> _Draft:
+        if not source.path.startswith("/") or len(source.path) > 2000:
+            raise OperationRefused("A path must begin with “/” and have at most 2000 characters.")
+        node, refs = source.node, set[str]()
+        table = ArgumentTable()
+        parameters = self._parameters(source)
+        idempotency = _text(node.get(IDEMPOTENCY_EXTENSION))
+        for argument in self._arguments(parameters, source, refs):
+            if argument.place == "header" and argument.name.lower() in ("idempotency-key", idempotency.lower()):
+                idempotency = argument.name
+            else:
+                table.add(argument)
+        body = self._body(source, parameters)
+        view = self._add_body(body, table, refs) if body else None
+        schema = self._root_schema(table, view)
+        service = self._service(source)
+        operation_id = _text(node.get("operationId"))
+        if operation_id in self._ids:
+            self._warn(source.pointer, f"The operationId “{operation_id[:80]}” stands twice; this one was renamed.")
+        elif operation_id:
+            self._ids.add(operation_id)
+        summary = plain_text(_text(node.get("summary")))[:300]
+        description = plain_text(_text(node.get("description"))[: 2 * MAX_DESCRIPTION])[:MAX_DESCRIPTION]
+        name = self._names.take(tool_name(operation_id, source.method, source.path))
+        if not summary:
+            summary = first_sentence(description) or " ".join(words(name)).capitalize()
+        operation = CompiledOperation(
+            name=name,
+            method=source.method,
+            path=source.path,
+            summary=summary,
+            description=description,
+            service=service.name,
+            effect=effect_of(source.method, source.path, node),
+            deprecated=node.get("deprecated") is True,
+            schema=schema,
+            definition_names=[],
+            bindings=table.bindings,
+            body_media_type=body.media_type if body else "",
+            secret_arguments=table.secrets,
+            idempotency_header=idempotency if re.fullmatch(r"[A-Za-z0-9-]{1,100}", idempotency) else "",
+            search_text=_search_text(name, summary, description, source, service.name, table),
+        )
+        return _Draft(operation, source.pointer, refs)
+
+    def _root_schema(self, table: ArgumentTable, view: ObjectView | None) -> Schema:
+        schema: Schema = {"type": "object", "properties": table.properties}
+        if table.required:
+            schema["required"] = table.required
+        for keyword, variants in view.alternatives if view else ():
+            named = [
+                {"required": [table.body_names[name] for name in names if name in table.body_names]}
+                for names in variants
+            ]
+            if keyword in schema:
+                schema.setdefault("allOf", []).append({keyword: named})
+            else:
+                schema[keyword] = named
+        schema["additionalProperties"] = False
+        return schema
+
+    # --- parameters ---
+
+    def _parameters(self, source: _Source) -> list[tuple[str, dict[str, Json]]]:
+        """(reference or "", parameter): the path's, overridden by the operation's."""
+        found: dict[tuple[Json, Json], tuple[str, dict[str, Json]]] = {}
+        for holder in (source.item, source.node):
+            for node in _list(holder.get("parameters")):
+                parameter = self._resolver.resolved(node)
+                if not isinstance(parameter, dict) or not isinstance(parameter.get("name"), str):
+                    raise OperationRefused("A parameter must be an object with a name and a place (“in”).")
+                reference = node["$ref"] if node is not parameter else ""
+                found[_text(parameter.get("in")), parameter["name"]] = (reference, parameter)
+        order = ("path", "query", "header", "cookie")
+        return sorted(found.values(), key=lambda pair: order.index(pair[1]["in"]) if pair[1].get("in") in order else 9)
+
+    def _arguments(
+        self, parameters: list[tuple[str, dict[str, Json]]], source: _Source, refs: set[str]
+    ) -> Iterable[Argument]:
+        placeholders = re.findall(r"\{([^{}]+)\}", source.path)
+        for reference, parameter in parameters:
+            if parameter.get("in") in ("body", "formData") and self._document.is_swagger:
+                continue
+            if reference not in self._shared or not reference:
+                needed: set[str] = set()
+                self._shared[reference] = (self._argument(parameter, needed), needed)
+            argument, needed = self._shared[reference]
+            refs |= needed
+            if argument is None or self._is_credential(argument, source):
+                continue
+            if argument.place == "path":
+                if argument.name not in placeholders:
+                    continue
+                placeholders = [name for name in placeholders if name != argument.name]
+            yield argument
+        for name in dict.fromkeys(placeholders):
+            self._warn(source.pointer, f"The path's “{{{name[:80]}}}” is no parameter; it was taken as a text.")
+            yield Argument("path", name, {"type": "string"}, True, {"in": "path", "name": name})
+
+    def _argument(self, parameter: dict[str, Json], refs: set[str]) -> Argument | None:
+        """A parameter as an argument; None for headers that are not the caller's to choose."""
+        place, name = parameter.get("in"), parameter["name"]
+        if place not in ("path", "query", "header", "cookie"):
+            raise OperationRefused(f"The parameter “{name[:80]}” has the place “{str(place)[:40]}”; use path, query, "
+                                   "header or cookie.")  # fmt: skip
+        if place == "header" and name.lower() in ("accept", "content-type", "authorization"):
+            return None
+        binding: Binding = {"in": place, "name": name}
+        source = self._parameter_schema(parameter, binding)
+        schema = self._store.convert(source, refs)
+        description = plain_text(_text(parameter.get("description")))[:1000]
+        if description:
+            schema = {**schema, "description": description}
+        if "example" in parameter and "examples" not in schema:
+            schema = {**self._store.convert({"example": parameter["example"]}, refs), **schema}
+        shown = source if not isinstance(source, dict) or "$ref" not in source else self._resolver.resolved(source)
+        required = place == "path" or parameter.get("required") is True
+        return Argument(place, name, schema, required, binding, is_secret(name, place, shown))
+
+    def _parameter_schema(self, parameter: dict[str, Json], binding: Binding) -> Json:
+        """The parameter's own schema; its style goes into the binding."""
+        if self._document.is_swagger:
+            style = {"csv": "form", "ssv": "spaceDelimited", "tsv": "tabDelimited", "pipes": "pipeDelimited"}
+            said = parameter.get("collectionFormat")
+            if said == "multi":
+                binding["explode"] = True
+            elif parameter.get("type") == "array":
+                binding.update(style=style.get(_text(said), "form"), explode=False)
+                if binding["in"] in ("path", "header") and binding["style"] == "form":
+                    binding["style"] = "simple"
+            return {key: value for key, value in parameter.items() if key not in _NOT_SCHEMA}
+        content = parameter.get("content")
+        if isinstance(content, dict) and content and "schema" not in parameter:
+            binding["style"] = "json"
+            media = next(iter(content.values()))
+            return media.get("schema", {}) if isinstance(media, dict) else {}
+        if isinstance(parameter.get("style"), str):
+            binding["style"] = parameter["style"]
+        if isinstance(parameter.get("explode"), bool):
+            binding["explode"] = parameter["explode"]
+        if parameter.get("allowReserved") is True:
+            binding["allow_reserved"] = True
+        return parameter.get("schema", {})
+
+    def _is_credential(self, argument: Argument, source: _Source) -> bool:
+        """Whether the connection supplies it: a parameter that repeats an API key of the security schemes."""
+        return any(
+            isinstance(scheme, dict)
+            and scheme.get("type") == "apiKey"
+            and scheme.get("in") == argument.place
+            and _text(scheme.get("name")).lower() == argument.name.lower()
+            for scheme in self._schemes.values()
+        )
+
+    # --- bodies ---
+
+    def _add_body(self, body: _Body, table: ArgumentTable, refs: set[str]) -> ObjectView | None:
+        arguments, view = body_arguments(
+            body.schema, self._store, self._resolver, refs, required=body.required, styles=body.styles
+        )
+        for argument in arguments:
+            table.add(argument)
+        return view
+
+    def _body(self, source: _Source, parameters: list[tuple[str, dict[str, Json]]]) -> _Body | None:
+        if self._document.is_swagger:
+            return self._swagger_body(source, [parameter for _, parameter in parameters])
+        body = self._resolver.resolved(source.node.get("requestBody"))
+        if not isinstance(body, dict):
+            return None
+        content = body.get("content")
+        if not isinstance(content, dict) or not content:
+            return None
+        media_type = _preferred(content)
+        media = content[media_type]
+        media = media if isinstance(media, dict) else {}
+        encoding = media.get("encoding")
+        styles = {
+            name: {key: said[key] for key in ("style", "explode", "contentType") if key in said}
+            for name, said in (encoding.items() if isinstance(encoding, dict) else ())
+            if isinstance(said, dict)
+        }
+        return _Body(_concrete(media_type), media.get("schema", {}), body.get("required") is True, styles)
+
+    def _swagger_body(self, source: _Source, parameters: list[dict[str, Json]]) -> _Body | None:
+        consumes = [
+            text for text in _list(source.node.get("consumes", self._root.get("consumes"))) if isinstance(text, str)
+        ]
+        body = next((parameter for parameter in parameters if parameter.get("in") == "body"), None)
+        if body is not None:
+            media_type = _preferred(dict.fromkeys(consumes)) if consumes else "application/json"
+            return _Body(_concrete(media_type), body.get("schema", {}), body.get("required") is True)
+        fields = [parameter for parameter in parameters if parameter.get("in") == "formData"]
+        if not fields:
+            return None
+        has_file = any(parameter.get("type") == "file" for parameter in fields)
+        only_multipart = bool(consumes) and all(text.startswith("multipart/") for text in consumes)
+        media_type = "multipart/form-data" if has_file or only_multipart else "application/x-www-form-urlencoded"
+        schema = {
+            "type": "object",
+            "properties": {
+                parameter["name"]: {key: value for key, value in parameter.items() if key not in _NOT_SCHEMA}
+                for parameter in fields
+            },
+            "required": [parameter["name"] for parameter in fields if parameter.get("required") is True],
+        }
+        styles: dict[str, Json] = {
+            parameter["name"]: {"explode": parameter.get("collectionFormat") == "multi", "style": "form"}
+            for parameter in fields
+            if parameter.get("type") == "array"
+        }
+        return _Body(media_type, schema, True, styles)
+
+    # --- services, servers, security ---
+
+    def _service(self, source: _Source) -> CompiledService:
+        """By the first tag, else by the path."""
+        tag = next((tag for tag in _list(source.node.get("tags")) if isinstance(tag, str) and tag.strip()), "")
+        name = (tag or service_from_path(source.path)).strip()[:120]
+        if name not in self._services:
+            described = self._tags.get(tag, {}).get("description")
+            self._services[name] = CompiledService(
+                name, self._slugs.take(slug(name), limit=100), plain_text(_text(described))[:1000]
+            )
+        return self._services[name]
+
+    def _servers(self) -> list[dict[str, str]]:
+        if self._document.is_swagger:
+            host, base = _text(self._root.get("host")), _text(self._root.get("basePath"))
+            schemes = [text for text in _list(self._root.get("schemes")) if text in ("http", "https")]
+            if not host:
+                return [{"url": base, "description": ""}] if base else []
+            return [
+                {"url": f"{scheme}://{host}{base}".rstrip("/"), "description": ""}
+                for scheme in sorted(schemes or ["https"], reverse=True)
+            ]
+        paths = self._root.get("paths", {})
+        holders = [self._root, *(item for item in paths.values() if isinstance(item, dict))]
+        found: dict[str, str] = {}
+        for holder in holders:
+            for server in _list(holder.get("servers")):
+                if isinstance(server, dict) and (url := _server_url(server)):
+                    found.setdefault(url, plain_text(_text(server.get("description")))[:300])
+        return [{"url": url, "description": text} for url, text in list(found.items())[:50]]
+
+    def _security_schemes(self) -> dict[str, Json]:
+        if self._document.is_swagger:
+            schemes = self._root.get("securityDefinitions")
+        else:
+            components = self._root.get("components")
+            schemes = components.get("securitySchemes") if isinstance(components, dict) else None
+        return {name: scheme for name, scheme in schemes.items() if isinstance(scheme, dict)} if isinstance(
+            schemes, dict
+        ) else {}  # fmt: skip
+
+    # --- definitions ---
+
+    def _finished(self, drafts: list[_Draft]) -> list[CompiledOperation]:
+        """The drafts with the names that they need; those that need something unusable are refused."""
+        budget = max(MIN_BUDGET_BYTES, MAX_GROWTH * self._document.size)
+        operations = []
+        for draft in drafts:
+            operation = draft.operation
+            try:
+                operation.definition_names = self._closure(draft.refs)
+                size = len(orjson.dumps(operation.schema))
+                if size > MAX_SCHEMA_BYTES:
+                    raise OperationRefused(f"Its arguments take {size // 1000} kB of schema, too much for a tool.")
+                budget -= size + sum(map(len, operation.definition_names))
+                if budget < 0:
+                    raise OperationRefused(
+                        "The operations so far are many times larger than the file itself, because they repeat large "
+                        "shared bodies; this one was left out."
+                    )
+            except OperationRefused as error:
+                self._refuse(draft.pointer, error.message)
+            else:
+                operations.append(operation)
+        return operations
+
+    def _closure(self, refs: set[str]) -> list[str]:
+        """Names of all definitions that these need, sorted."""
+        needed, waiting = set(refs), list(refs)
+        while waiting:
+            name = waiting.pop()
+            if name in self._store.faults:
+                raise OperationRefused(f"It needs the schema “{name}”. {self._store.faults[name]}")
+            for further in self._store.needs.get(name, ()):
+                if further not in needed:
+                    needed.add(further)
+                    waiting.append(further)
+            if len(needed) > MAX_DEFINITIONS:
+                raise OperationRefused(f"Its arguments need more than {MAX_DEFINITIONS} schemas, too many for a tool.")
+        return sorted(needed)
+
+    # --- problems ---
+
+    def _refuse(self, pointer: str, message: str) -> None:
+        self._problems.append(Problem(Severity.ERROR, pointer, message))
+
+    def _warn(self, pointer: str, message: str) -> None:
+        self._problems.append(Problem(Severity.WARNING, pointer, message))
+
+    def _capped_problems(self) -> list[Problem]:
+        """What was refused first; no more than a person may want to read."""
+        ordered = sorted(self._problems, key=lambda problem: problem.severity is not Severity.ERROR)
+        if len(ordered) > MAX_PROBLEMS:
+            left = len(ordered) - MAX_PROBLEMS
+            ordered = [*ordered[:MAX_PROBLEMS], Problem(Severity.WARNING, "", f"{left} more problems of this kind.")]
+        return ordered
+
+    def _nothing_usable(self) -> SpecError:
+        errors = [problem for problem in self._problems if problem.severity is Severity.ERROR]
+        files = sorted(file for file in self._resolver.other_files if file)
+        if files:
+            more = f" and {len(files) - 5} more" if len(files) > 5 else ""
+            return SpecError(
+                f"The description is spread over several files: it refers to {', '.join(files[:5])}{more}, and only "
+                "what is in the upload is read. Bundle it into one file (for example with “redocly bundle openapi.yml "
+                "-o bundled.yml”) and upload that.",
+                pointer=errors[0].pointer if errors else "",
+            )
+        if not errors:
+            return SpecError(
+                "The paths hold no operation (get, post, put, patch, delete). Add at least one.", pointer="/paths"
+            )
+        reasons = list(dict.fromkeys(f"{problem.pointer}: {problem.message}" for problem in errors))
+        more = f" (and {len(reasons) - 3} more)" if len(reasons) > 3 else ""
+        return SpecError("Not one of its operations can be used. " + " ".join(reasons[:3]) + more)
+
+
+_NOT_SCHEMA: Final = frozenset({"name", "in", "required", "collectionFormat", "allowEmptyValue", "schema"})
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else (str(value) if isinstance(value, int | float) else "")
+
+
+def _list(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
+
+
+_PREFERRED: Final = (
+    re.compile(r"application/json$"),
+    re.compile(r"application/.*\+json$"),
+    re.compile(r"application/x-www-form-urlencoded$"),
+    re.compile(r"multipart/form-data$"),
+    re.compile(r"\*/\*|application/\*"),
+    re.compile(r"text/"),
+)
+
+
+def _preferred(content: Mapping[str, Json]) -> str:
+    """The media type that nlops writes best, of those that the product takes."""
+    for pattern in _PREFERRED:
+        for media_type in content:
+            if pattern.match(media_type.partition(";")[0].strip().lower()):
+                return media_type
+    return next(iter(content))
+
+
+def _concrete(media_type: str) -> str:
+    """A media type that can be sent: */* becomes JSON, parameters go."""
+    plain = media_type.partition(";")[0].strip().lower()
+    return "application/json" if "*" in plain or not re.fullmatch(r"[\w.+-]+/[\w.+-]+", plain) else plain[:200]
+
+
+def _server_url(server: dict[str, Json]) -> str:
+    """The server's URL with its variables' defaults filled in."""
+    url, variables = _text(server.get("url")), server.get("variables")
+    for name, variable in variables.items() if isinstance(variables, dict) else ():
+        if isinstance(variable, dict):
+            url = url.replace(f"{{{name}}}", _text(variable.get("default")))
+    return url[:500]
+
+
+def _search_text(name: str, summary: str, description: str, source: _Source, service: str, table: ArgumentTable) -> str:
+    """What the ranking reads: the summary counts twice."""
+    tags = [tag for tag in _list(source.node.get("tags")) if isinstance(tag, str)]
+    parts = [
+        summary,
+        summary,
+        " ".join(words(name)),
+        " ".join(words(re.sub(r"\{[^{}]*\}", " ", source.path))),
+        service,
+        *tags[:5],
+        first_sentence(description),
+        " ".join(word for argument in table.properties for word in words(argument)),
+    ]
+    return "\n".join(dict.fromkeys(parts[1:])) + "\n" + summary

@@ -1,0 +1,238 @@
+"""Bytes of an upload to a document: JSON or YAML, bounded in size, depth, memory and time."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jiter
+
+from nlops.core.types import Json
+from specs.ingest.errors import SpecError
+
+#: Uploads above this many bytes are refused before they are read.
+MAX_BYTES = 40_000_000
+#: Limits of the process that parses YAML.
+YAML_MEMORY_BYTES = 3_000_000_000
+YAML_CPU_SECONDS = 60
+YAML_WALL_SECONDS = 90
+
+_PARSER = Path(__file__).with_name("parse_yaml.py")
+_MAGIC = {
+    b"PK\x03\x04": "a ZIP archive",
+    b"\x1f\x8b": "a gzip archive",
+    b"%PDF": "a PDF document",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"\x7fELF": "a program",
+    b"\xd0\xcf\x11\xe0": "an office document",
+}
+_BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+_PLACE = re.compile(r"\s*at line (\d+)(?:,)? column (\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An API description as JSON values, known to be an object that says which standard it follows."""
+
+    #: the whole description
+    root: dict[str, Json]
+    #: "2.0", or 3.x as the description says, such as 3.1.0
+    standard: str
+    #: bytes of the upload
+    size: int
+
+    @property
+    def is_swagger(self) -> bool:
+        """Whether it follows Swagger 2.0."""
+        return self.standard == "2.0"
+
+
+def check_size(size: int) -> None:
+    """Refuse an upload that is too large, before it is read. Raises SpecError."""
+    if size > MAX_BYTES:
+        raise SpecError(
+            f"The file has {size / 1e6:.1f} MB; the limit is {MAX_BYTES / 1e6:.0f} MB. "
+            "Leave out what isn't needed (examples, response schemas), or split it into several products."
+        )
+
+
+def load_document(data: bytes, filename: str) -> Document:
+    """The description in the upload. `filename` only helps to tell JSON from YAML. Raises SpecError."""
+    check_size(len(data))
+    text = _text(data)
+    root = _parse(text, filename)
+    if not isinstance(root, dict):
+        raise SpecError(
+            f"The file holds {_kind(root)}, not an API description. An API description is an object that begins "
+            "with “openapi: 3.1.0” or “swagger: '2.0'”."
+        )
+    return Document(root, _standard(root), len(data))
+
+
+def _text(data: bytes) -> str:
+    """The upload as text without its byte order mark."""
+    if not data.strip():
+        raise SpecError("The file is empty. Upload the OpenAPI or Swagger file of the product, as JSON or YAML.")
+    for magic, what in _MAGIC.items():
+        if data.startswith(magic):
+            raise SpecError(
+                f"The file is {what}, not text. Upload the OpenAPI or Swagger file itself, as JSON or YAML."
+            )
+    encoding, start = next(((name, len(bom)) for bom, name in _BOMS if data.startswith(bom)), ("utf-8", 0))
+    try:
+        text = data[start:].decode(encoding)
+    except UnicodeDecodeError as error:
+        place = start + error.start
+        raise SpecError(
+            f"The file is not UTF-8 text: the byte at position {place} does not belong there. "
+            "Save it as UTF-8 and upload it again.",
+            line=data.count(b"\n", 0, place) + 1,
+        ) from error
+    if "\x00" in text:
+        raise SpecError("The file is binary, not text. Upload the OpenAPI or Swagger file, as JSON or YAML.")
+    return text
+
+
+def _parse(text: str, filename: str) -> Json:
+    start = text.lstrip()[:200]
+    if start.startswith("<"):
+        what = "an HTML page" if re.match(r"<(!doctype\s+html|html|head|body)", start, re.I) else "XML"
+        raise SpecError(
+            f"The file is {what}, not an API description. If you saved it from a browser, look for the link to the "
+            "JSON or YAML file on that page (often /openapi.json or /swagger.json) and save that."
+        )
+    is_yaml_name = filename.lower().endswith((".yaml", ".yml"))
+    if start[:1] not in ("{", "["):
+        return _parse_yaml(text)
+    try:
+        return parse_json(text.encode())
+    except SpecError:
+        # YAML may begin with a brace, too.
+        if not is_yaml_name:
+            raise
+        return _parse_yaml(text)
+
+
+def parse_json(data: bytes) -> Json:
+    """The JSON value. Raises SpecError with line and column: doubled keys, NaN and deep nesting are refused, too."""
+    try:
+        value = jiter.from_json(data, allow_inf_nan=False, catch_duplicate_keys=True, cache_mode="keys")
+    except ValueError as error:
+        raise _json_error(str(error)) from error
+    return _without_nul(value) if b"\\u0000" in data else value
+
+
+def _json_error(message: str) -> SpecError:
+    place = _PLACE.search(message)
+    line, column = (int(place[1]), int(place[2])) if place else (None, None)
+    what = _PLACE.sub("", message)
+    if what.startswith("Detected duplicate key"):
+        what = f"The key {what.rsplit(' ', 1)[-1]} stands twice in the same object; remove one of them."
+    elif what.startswith("recursion limit"):
+        what = "The file is nested more than 200 levels deep; a real description is not."
+    elif what.startswith("EOF"):
+        what = f"The file ends too early ({what}); it was cut off, or a bracket is not closed."
+    else:
+        what = f"This is not valid JSON: {what}."
+    return SpecError(what, line=line, column=column)
+
+
+def _without_nul(value: Any) -> Any:
+    """The value without NUL characters, which the database can't keep."""
+    if isinstance(value, str):
+        return value.replace("\x00", "")
+    if isinstance(value, dict):
+        return {key.replace("\x00", ""): _without_nul(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nul(item) for item in value]
+    return value
+
+
+def _parse_yaml(text: str) -> Json:
+    """The YAML document, parsed by a child process that may crash or be stopped."""
+    command = [sys.executable, "-I", str(_PARSER), str(YAML_MEMORY_BYTES), str(YAML_CPU_SECONDS)]
+    try:
+        done = subprocess.run(  # noqa: S603 - no shell, no input in the arguments
+            command, input=text.encode(), capture_output=True, timeout=YAML_WALL_SECONDS, check=False, env={}
+        )
+    except subprocess.TimeoutExpired as error:
+        raise SpecError(_TOO_MUCH) from error
+    mark, answer = done.stdout[:1], done.stdout[1:]
+    if done.returncode != 0 or mark not in (b"+", b"-"):
+        raise SpecError(_TOO_MUCH)
+    if mark == b"-":
+        raise _yaml_error(answer.decode())
+    value = parse_json(answer)
+    if isinstance(value, list) and len(re.findall(r"^---(?:\s|$)", text, re.M)) > 1:
+        raise SpecError(
+            "The file holds several YAML documents (separated by ---). Keep the API description and remove the rest."
+        )
+    return value
+
+
+_TOO_MUCH = (
+    "The file can't be read within the limits of memory and time: it is nested too deeply, or its anchors and aliases "
+    "(&name, *name) multiply. Write the parts out, or convert the file to JSON."
+)
+_YAML_ERROR = re.compile(r"YAML parse error at line (\d+), column (\d+)\s*(.*)", re.S)
+
+
+def _yaml_error(message: str) -> SpecError:
+    if message.startswith("alias replay limit"):
+        return SpecError(
+            "The file's anchors and aliases (&name, *name) multiply to more than 200,000 nodes, as in an alias bomb. "
+            "Write the parts out, or use $ref."
+        )
+    if duplicate := re.match(r"duplicate mapping key: (.{1,200})", message):
+        return SpecError(f"The key {duplicate[1]} stands twice in the same mapping; remove one of them.")
+    found = _YAML_ERROR.match(message)
+    if not found:
+        return SpecError(message[:500])
+    reason = found[3].rstrip().rsplit("\n", 1)[-1].strip()
+    if "recursion" in reason or "depth" in reason:
+        reason = "it is nested too deeply"
+    return SpecError(f"This is neither JSON nor valid YAML: {reason[:300]}.", line=int(found[1]), column=int(found[2]))
+
+
+def _kind(value: Json) -> str:
+    if isinstance(value, list):
+        return "a list"
+    return "plain text" if isinstance(value, str) else "a single value"
+
+
+def _standard(root: dict[str, Json]) -> str:
+    """The version of the standard that the description follows."""
+    openapi, swagger = root.get("openapi"), root.get("swagger")
+    if openapi is None and swagger is None:
+        raise SpecError(_no_standard(root))
+    said = str(openapi if openapi is not None else swagger)
+    if openapi is None and said in ("2.0", "2"):
+        return "2.0"
+    if openapi is not None and re.fullmatch(r"3\.[0-2](\.\d+)?(-\w+)?", said):
+        return said
+    raise SpecError(
+        f"It follows version {said[:40]} of the standard, which nlops doesn't read. "
+        "Convert it to OpenAPI 3.0 or 3.1 (Swagger 2.0 is read, too).",
+        pointer="/openapi" if openapi is not None else "/swagger",
+    )
+
+
+def _no_standard(root: dict[str, Json]) -> str:
+    known = {
+        "asyncapi": "an AsyncAPI description (of messages, not of an HTTP API)",
+        "swaggerVersion": "a Swagger 1 description",
+        "raml": "a RAML description",
+        "__schema": "a GraphQL schema",
+        "$schema": "a JSON Schema",
+    }
+    what = next((words for key, words in known.items() if key in root), "")
+    if not what and isinstance(root.get("info"), dict) and "item" in root:
+        what = "a Postman collection"
+    return (
+        f"The file is {what}; " if what else "The file has neither the key “openapi” nor “swagger” at its top; "
+    ) + "nlops needs an OpenAPI 3 or Swagger 2.0 description."
