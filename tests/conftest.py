@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -18,6 +19,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from accounts.context import tenant_context
 from accounts.models import Member, MemberRole, Tenant
+from nlops.celery import app as celery
 from nlops.services import testing
 from nlops.services.provision import provision
 from tests.factories import MemberFactory, TenantFactory
@@ -77,6 +79,7 @@ def django_db_setup(test_database: TestDatabase, valkey_url: str, django_db_bloc
     settings.CACHE_URL = valkey_url
     settings.CELERY_BROKER_URL = valkey_url
     settings.CACHES["default"]["LOCATION"] = valkey_url
+    celery.conf.broker_url = valkey_url
     settings.CACHES["default"]["KEY_PREFIX"] = test_database.name
     with django_db_blocker.unblock():
         call_command("migrate", database="owner", verbosity=0, interactive=False)
@@ -130,3 +133,9 @@ def acme(db, clean_cache) -> Iterator[People]:
 def globex(db) -> People:
     """Tenant globex, outside of whose context the test runs."""
     return make_people("globex")
+
+
+@pytest.fixture
+def unique() -> str:
+    """A name that nothing else in the product has."""
+    return f"user{uuid.uuid4().hex[:8]}"
