@@ -1,0 +1,158 @@
+"""A worker dies by SIGKILL, between two steps and in the middle of a call: the conversation goes on, nothing twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from django.conf import settings
+
+from accounts.context import tenant_context
+from conversations.flows.sweep import sweep_runs
+from conversations.models import Attempt, Run
+from tests.conftest import make_people
+from tests.faults.late_product import LateProduct
+from tests.journeys import Journey, connect_product
+
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+
+PASSWORD = "Correct-Horse-7"
+WORKER = """
+import sys, django
+django.setup()
+from conversations.flows.advance import work_on
+work_on(sys.argv[1], sys.argv[2])
+"""
+
+
+@pytest.fixture
+def product(demo_product):
+    late = LateProduct(demo_product.base_url)
+    yield late
+    late.close()
+
+
+@pytest.fixture
+def chat(transactional_db, clean_cache, demo_product, product) -> Journey:
+    people = make_people("acme")
+    connect_product(people, demo_product, client=demo_product.client("acme"), base_url=product.base_url)
+    return Journey(people.customer)
+
+
+@pytest.fixture
+def start_worker(test_database):
+    """A worker process of its own on one run."""
+    started = []
+
+    def start(run: Run) -> subprocess.Popen[bytes]:
+        environment = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "nlops.settings",
+            "DATABASE_URL": test_database.app_url,
+            "CACHE_URL": settings.CACHE_URL,
+            "CELERY_BROKER_URL": settings.CACHE_URL,
+            "SECRET_KEY": settings.SECRET_KEY,
+            "NLOPS_ENCRYPTION_KEYS": settings.NLOPS_ENCRYPTION_KEYS,
+            "NLOPS_INSECURE_HTTP": "1",
+        }
+        started.append(
+            subprocess.Popen([sys.executable, "-c", WORKER, str(run.tenant_id), str(run.pk)], env=environment)
+        )
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def test_killed_during_a_write_the_next_worker_goes_on_and_nothing_is_written_twice(
+    chat, product, demo_product, start_worker, unique
+):
+    chat.say(f"Create a user named {unique}").reply(password=PASSWORD)
+    chat.confirm(work=False)
+    product.be_late("POST", 20)
+    worker = start_worker(chat.run)
+    assert product.done.wait(30), "the write never reached the product"
+    kill(worker)
+    product.be_late("", 0)
+    chat.work()
+    assert chat.status == "answered", chat.answer
+    assert demo_product.api("GET", f"/users/{unique}").status == 200
+    with tenant_context(chat.tenant_id):
+        # The second try carried the same idempotency key, so the product answered it without a second user.
+        assert Attempt.objects.filter(call__run=chat.run).count() == 2
+    created = demo_product.api("GET", f"/audit-log?action=create_user&target={unique}")
+    entries = created.json().get("items", []) if created.status == 200 else []
+    assert len([entry for entry in entries if entry.get("target") == unique]) <= 1
+
+
+def test_killed_between_question_and_answer_the_conversation_goes_on_in_another_process(
+    chat, demo_product, start_worker, unique
+):
+    chat.say(f"Create a user named {unique}", work=False)
+    first = start_worker(chat.run)
+    first.wait(60)
+    with tenant_context(chat.tenant_id):
+        chat.run.refresh_from_db()
+    assert chat.status == "asking"
+    chat.reply(password=PASSWORD, work=False)
+    second = start_worker(chat.run)
+    second.wait(60)
+    with tenant_context(chat.tenant_id):
+        chat.run.refresh_from_db()
+    assert chat.status == "confirming"
+    chat.confirm()
+    assert chat.status == "answered"
+    assert demo_product.api("GET", f"/users/{unique}").status == 200
+
+
+def test_killed_during_a_read_it_is_read_again(chat, product, start_worker):
+    product.be_late("GET", 20)
+    chat.say("List all groups", work=False)
+    worker = start_worker(chat.run)
+    assert product.done.wait(60)
+    kill(worker)
+    product.be_late("", 0)
+    chat.work()
+    assert chat.status == "answered", chat.answer
+
+
+def test_a_living_worker_keeps_its_lease_and_a_second_one_leaves_the_run_alone(chat, product, start_worker):
+    product.be_late("GET", 3)
+    chat.say("List all groups", work=False)
+    worker = start_worker(chat.run)
+    assert product.done.wait(60)
+    before = len(product.seen)
+    chat.work()
+    assert chat.status == "working"
+    assert len(product.seen) == before
+    worker.wait(60)
+    with tenant_context(chat.tenant_id):
+        chat.run.refresh_from_db()
+    assert chat.status == "answered"
+
+
+def test_the_sweeper_finds_a_run_whose_worker_died_and_whose_word_was_lost(chat, product, start_worker):
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    product.be_late("GET", 20)
+    chat.say("List all groups", work=False)
+    worker = start_worker(chat.run)
+    assert product.done.wait(60)
+    assert sweep_runs() == 0, "it is young, and its worker lives"
+    with tenant_context(chat.tenant_id):
+        Run.objects.update(created_at=timezone.now() - timedelta(minutes=1))
+    assert sweep_runs() == 0, "its worker lives"
+    kill(worker)
+    assert sweep_runs() == 1
