@@ -7,6 +7,7 @@ from collections.abc import Callable
 from allauth.headless.contrib.rest_framework.authentication import XSessionTokenAuthentication
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from accounts.context import tenant_context, user_context
 from accounts.models import Member, StaffAccess, Tenant
@@ -39,7 +40,7 @@ class MemberMiddleware:
         if tenant is None:
             return self.get_response(request)
         request.member, request.tenant = member, tenant  # type: ignore[attr-defined]
-        with tenant_context(tenant.pk, user.pk):
+        with tenant_context(tenant.pk, user.pk), timezone.override(user.time_zone):
             response = self.get_response(request)
             if response.status_code >= 500:
                 # Django has turned the exception into a page already; half of a request must not stay.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.mixins import AccessMixin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -39,6 +39,9 @@ class MemberRequired(AccessMixin):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
+            if request.headers.get("HX-Request"):
+                # The session has ended; a sign-in form in the middle of the page would help nobody.
+                return HttpResponse(headers={"HX-Redirect": self.get_login_url()})
             return self.handle_no_permission()
         member = getattr(request, "member", None)
         if member is None or not self.allows(member):

@@ -1,1 +1,18 @@
-urlpatterns = []
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
+
+from accounts.admin_site import site
+from nlops import health
+
+urlpatterns = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("admin/", site.urls),
+    path("accounts/", include("allauth.urls")),
+    path("_allauth/", include("allauth.headless.urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/", include("conversations.urls_api")),
+    path("", include("accounts.urls")),
+    path("", include("specs.urls")),
+    path("", include("conversations.urls")),
+]

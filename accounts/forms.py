@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import zoneinfo
+from typing import Any
+
+from django import forms
+
+from accounts.models import Tenant, User
+
+
+class ProfileForm(forms.ModelForm):
+    """What a person sets for themselves."""
+
+    time_zone = forms.ChoiceField(help_text="“Yesterday” and times of day are meant in this zone.")
+
+    class Meta:
+        model = User
+        fields = ["first_name", "last_name", "time_zone"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        names = sorted(zoneinfo.available_timezones() | {self.instance.time_zone})
+        self.fields["time_zone"].choices = [(name, name.replace("_", " ")) for name in names]  # type: ignore[attr-defined]
+
+
+class EnterTenantForm(forms.Form):
+    """Which tenant, and why."""
+
+    tenant = forms.ModelChoiceField(Tenant.objects.order_by("name"))
+    reason = forms.CharField(
+        max_length=300,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Such as the number of a support case. The tenant's owner and reviewers can read it.",
+    )

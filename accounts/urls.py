@@ -1,0 +1,10 @@
+from django.urls import path
+
+from accounts import views
+
+urlpatterns = [
+    path("profile/", views.ProfileView.as_view(), name="profile"),
+    path("consent/", views.ConsentView.as_view(), name="consent"),
+    path("staff/enter/", views.StaffEnterView.as_view(), name="staff_enter"),
+    path("staff/leave/", views.StaffLeaveView.as_view(), name="staff_leave"),
+]

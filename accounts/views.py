@@ -1,0 +1,90 @@
+"""Pages of a person: profile, consent, and the staff's way into a tenant."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.mixins import LoginRequiredMixin, UserPassesTestMixin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse, reverse_lazy
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views import View
+from django.views.generic import FormView, UpdateView
+
+from accounts.flows.enter_tenant import EntryRefused, enter_tenant, leave_tenant
+from accounts.flows.give_consent import give_consent
+from accounts.forms import EnterTenantForm, ProfileForm
+from accounts.models import User
+from accounts.permissions import MemberRequired
+
+
+class ProfileView(LoginRequiredMixin, UpdateView):
+    """Name and time zone."""
+
+    form_class = ProfileForm
+    template_name = "accounts/profile.html"
+    success_url = reverse_lazy("profile")
+
+    def get_object(self, queryset: object = None) -> User:
+        # Not request.user itself: a refused form must not change what the rest of the page shows.
+        return User.objects.get(pk=self.request.user.pk)
+
+    def form_valid(self, form: ProfileForm) -> HttpResponse:
+        messages.success(self.request, "Saved.")
+        return super().form_valid(form)
+
+
+class ConsentView(MemberRequired, View):
+    """Shown once, before the first message."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        context = {
+            "model": request.tenant.model or settings.NLOPS_MODEL,  # type: ignore[attr-defined]
+            "days": settings.NLOPS_IDLE_DAYS,
+            "next": self._next(request),
+        }
+        return render(request, "accounts/consent.html", context)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        give_consent(request.member)  # type: ignore[attr-defined]
+        return redirect(self._next(request))
+
+    def _next(self, request: HttpRequest) -> str:
+        wanted = request.POST.get("next") or request.GET.get("next") or ""
+        safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
+        return wanted if safe else reverse("chat")
+
+
+class StaffRequired(LoginRequiredMixin, UserPassesTestMixin):
+    """Pages for staff of the platform."""
+
+    permission_denied_message = "This page is for staff of the platform."
+
+    def test_func(self) -> bool:
+        return bool(self.request.user.is_staff)  # type: ignore[attr-defined]
+
+
+class StaffEnterView(StaffRequired, FormView):
+    """The named, logged switch into a tenant."""
+
+    form_class = EnterTenantForm
+    template_name = "accounts/staff_enter.html"
+    extra_context = {"room": "staff"}
+
+    def form_valid(self, form: EnterTenantForm) -> HttpResponse:
+        try:
+            enter_tenant(self.request, form.cleaned_data["tenant"], form.cleaned_data["reason"])
+        except EntryRefused as error:
+            form.add_error(None, str(error))
+            return self.form_invalid(form)
+        return redirect("admin:index")
+
+
+class StaffLeaveView(StaffRequired, View):
+    """Ends the visit."""
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        leave_tenant(request)
+        messages.success(request, "You have left the tenant.")
+        return redirect("staff_enter")

@@ -1,0 +1,81 @@
+"""Forms of the chat: a clarification becomes one form with a field for each value that is asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from nlops.core.types import Json
+
+#: Before the names of the values, so that none collides with the CSRF token's.
+PREFIX = "value"
+
+
+class YesNo(forms.CheckboxInput):
+    """A checkbox that sends "true" or "false", so that an unticked box is an answer, too."""
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> str:
+        return "true" if super().value_from_datadict(data, files, name) else "false"
+
+    def format_value(self, value: Any) -> str:
+        return "true"
+
+
+def reply_form(pending_sequence: int, data: dict[str, Json], posted: Any = None) -> forms.Form:
+    """The form for an `asked` event. The engine checks the values; the form only shapes the fields."""
+    form = forms.Form(posted, prefix=PREFIX, auto_id=f"q{pending_sequence}-%s", label_suffix="")
+    for question in data.get("questions", []):
+        form.fields[question["name"]] = _field(question)
+    return form
+
+
+def reply_values(posted: Any, questions: list[dict[str, Json]]) -> dict[str, str]:
+    """What was typed, by question name, before any check."""
+    values = {}
+    for question in questions:
+        field = _field(question)
+        value = field.widget.value_from_datadict(posted, {}, f"{PREFIX}-{question['name']}")
+        values[question["name"]] = "" if value is None else str(value)
+    return values
+
+
+def _field(question: dict[str, Json]) -> forms.Field:
+    schema = question.get("schema") or {}
+    options: dict[str, Any] = {
+        "label": question.get("label") or question["name"],
+        "help_text": question.get("help", ""),
+        "required": bool(question.get("required", True)),
+    }
+    if question.get("secret"):
+        # "new-password" keeps browsers from filling in the person's own password for nlops.
+        return forms.CharField(
+            widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}), strip=False, **options
+        )
+    if "enum" in schema:
+        return forms.ChoiceField(choices=_choices(schema["enum"], options["required"]), **options)
+    kinds = schema.get("type", "string")
+    kind = next((k for k in kinds if k != "null"), "string") if isinstance(kinds, list) else kinds
+    if kind == "boolean":
+        return forms.BooleanField(widget=YesNo(), **{**options, "required": False})
+    return forms.CharField(widget=_widget(kind, schema), **options)
+
+
+def _choices(values: list[Json], required: bool) -> list[tuple[str, str]]:
+    empty = [("", "Choose …" if required else "—")]
+    return empty + [(str(value), str(value)) for value in values if value is not None]
+
+
+def _widget(kind: str, schema: dict[str, Json]) -> forms.Widget:
+    attrs: dict[str, Any] = {"autocomplete": "off"}
+    if kind in ("integer", "number"):
+        attrs["step"] = 1 if kind == "integer" else "any"
+        attrs |= {key: schema[name] for name, key in (("minimum", "min"), ("maximum", "max")) if name in schema}
+        return forms.NumberInput(attrs=attrs)
+    if schema.get("format") == "date":
+        return forms.DateInput(attrs=attrs | {"type": "date"})
+    if schema.get("format") == "email":
+        return forms.EmailInput(attrs=attrs)
+    if kind in ("array", "object") or schema.get("maxLength", 0) > 300:
+        return forms.Textarea(attrs=attrs | {"rows": 3})
+    return forms.TextInput(attrs=attrs)

@@ -1,0 +1,114 @@
+"""Reads of the conversations app, in the tenant in context."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from django.db.models import Max, Q, QuerySet
+
+from accounts.models import Member
+from conversations.models import Approval, ApprovalStatus, Conversation, Event, EventKind, Feedback
+from conversations.transcript import RunBlock, fold
+from nlops.core import answers
+from nlops.core.types import Json
+from specs.models import Operation, VersionStatus
+from specs.querysets import decisions, tools, whitelist_keys
+
+#: Conversations in the list at the side of the chat.
+LISTED = 60
+#: Operations that an empty chat makes its suggestions from.
+SUGGESTED_FROM = 40
+
+
+def conversations_of(member: Member) -> QuerySet[Conversation]:
+    """The member's own conversations, newest first."""
+    return Conversation.objects.filter(member=member)
+
+
+def run_blocks(conversation_id: UUID, member: Member, *, after: int = 0) -> list[RunBlock]:
+    """The conversation's runs that have events after that sequence number, whole, oldest first."""
+    events = Event.objects.filter(conversation_id=conversation_id).order_by("sequence")
+    if after:
+        newer = Event.objects.filter(conversation_id=conversation_id, sequence__gt=after)
+        events = events.filter(run__in=newer.values("run_id"))
+    blocks = fold(events)
+    _add_feedback(blocks, member)
+    return blocks
+
+
+def run_block(run_id: UUID, member: Member) -> RunBlock:
+    """One run as the chat shows it."""
+    (block,) = fold(Event.objects.filter(run_id=run_id).order_by("sequence"))
+    _add_feedback([block], member)
+    return block
+
+
+def _add_feedback(blocks: Sequence[RunBlock], member: Member) -> None:
+    given = Feedback.objects.filter(member=member, run__in=[block.id for block in blocks if block.outcome])
+    by_run = {feedback.run_id: feedback for feedback in given}
+    for block in blocks:
+        block.feedback = by_run.get(block.id)
+
+
+def last_sequence(conversation_id: UUID) -> int:
+    """Sequence of the conversation's newest event, 0 for none."""
+    return Event.objects.filter(conversation_id=conversation_id).aggregate(last=Max("sequence"))["last"] or 0
+
+
+def suggestions() -> tuple[str, ...]:
+    """Requests to try, made from what the whitelist allows."""
+    allowed = whitelist_keys()
+    if not allowed:
+        return ()
+    rows = Operation.objects.filter(
+        version__status=VersionStatus.ACTIVE, version__product__in={product for product, _ in allowed}
+    ).values_list("pk", "version__product_id", "method", "path")
+    chosen = [pk for pk, product, method, path in rows if (product, f"{method} {path}") in allowed]
+    operations = (
+        Operation.objects.filter(pk__in=_spread(chosen))
+        .select_related("service", "version__product")
+        .defer("version__source", "version__problems")
+    )
+    policy = {operation.version.product: decisions(operation.version.product) for operation in operations}
+    found = tools((operation, policy[operation.version.product][operation.key]) for operation in operations)
+    return answers.capabilities(found).suggestions
+
+
+def _spread(keys: Sequence[UUID]) -> Iterable[UUID]:
+    """At most SUGGESTED_FROM of them, evenly over the list."""
+    return keys[:: max(1, -(-len(keys) // SUGGESTED_FROM))]
+
+
+def waiting_approvals() -> QuerySet[Approval]:
+    """Calls that wait for another person, oldest first."""
+    waiting = _approvals().filter(status=ApprovalStatus.WAITING)
+    return waiting.order_by("created_at")
+
+
+def decided_approvals() -> QuerySet[Approval]:
+    """Approvals that are over, newest first."""
+    return _approvals().exclude(status=ApprovalStatus.WAITING).order_by("-decided_at")
+
+
+def approval_for_operator(pk: UUID) -> QuerySet[Approval]:
+    """The approval by another person with that id."""
+    return _approvals().filter(pk=pk)
+
+
+def call_view_of(approval: Approval) -> dict[str, Json]:
+    """The call as it stood when the approval was asked for."""
+    event = (
+        Event.objects.filter(
+            Q(kind=EventKind.APPROVAL), run_id=approval.run_id, data__call__id=approval.call.key
+        )
+        .order_by("-sequence")
+        .first()
+    )
+    return event.data["call"] if event else {}
+
+
+def _approvals() -> QuerySet[Approval]:
+    return Approval.objects.filter(by_requester=False).select_related(
+        "requested_by__user", "decided_by__user", "run", "call__operation__version__product__connection"
+    )

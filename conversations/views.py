@@ -1,0 +1,225 @@
+"""The chat and the approval queue. Views parse, call a flow, render."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views import View
+from django_htmx.http import HttpResponseClientRefresh, push_url, reswap, retarget
+
+from accounts.permissions import MemberRequired, OperatorRequired
+from accounts.throttle import Throttled
+from conversations import querysets
+from conversations.flows import FlowError
+from conversations.flows.ask import ask
+from conversations.flows.cancel import cancel
+from conversations.flows.confirm import confirm
+from conversations.flows.decide import decide
+from conversations.flows.give_feedback import give_feedback
+from conversations.flows.reply import reply
+from conversations.forms import reply_values
+from conversations.models import Approval, ApprovalStatus, Conversation, EventKind, Run
+from conversations.stream import block_context, render_block
+from conversations.transcript import RunBlock
+
+
+class ChatRequired(MemberRequired):
+    """Pages of the chat: members who have agreed to what is kept; staff without membership go to their own room."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        member = getattr(request, "member", None)
+        if member is None and request.user.is_authenticated and request.user.is_staff:
+            return redirect("admin:index")
+        if member is not None and member.consented_at is None:
+            return redirect(f"{reverse('consent')}?next={quote(request.get_full_path())}")
+        return super().dispatch(request, *args, **kwargs)
+
+
+class ChatView(ChatRequired, View):
+    """`/` begins a conversation, `/c/ID/` shows one and takes its next message."""
+
+    def get(self, request: HttpRequest, pk: UUID | None = None) -> HttpResponse:
+        return render(request, "conversations/chat.html", self.context(self.conversation(pk)))
+
+    def post(self, request: HttpRequest, pk: UUID | None = None) -> HttpResponse:
+        conversation = self.conversation(pk)
+        text = request.POST.get("text", "")
+        try:
+            run = ask(request.member, text, conversation)  # type: ignore[attr-defined]
+        except (FlowError, Throttled) as error:
+            return self.refused(conversation, text, error)
+        if not request.htmx:  # type: ignore[attr-defined]
+            return redirect(_address(run))
+        if conversation is None:
+            response = render(request, "conversations/chat.html#chat", self.context(run.conversation))
+            return push_url(response, reverse("conversation", args=[run.conversation_id]))
+        block = querysets.run_block(run.pk, request.member)  # type: ignore[attr-defined]
+        return HttpResponse(render_block(block))
+
+    def refused(self, conversation: Conversation | None, text: str, error: Exception) -> HttpResponse:
+        """The reason beside the field, the text still in it."""
+        status = 429 if isinstance(error, Throttled) else 422
+        if self.request.htmx:
+            response = render(
+                self.request, "conversations/chat.html#problem", {"problem": str(error)}, status=status
+            )
+            return reswap(retarget(response, "#composer-problem"), "innerHTML")
+        context = self.context(conversation) | {"problem": str(error), "text": text}
+        return render(self.request, "conversations/chat.html", context, status=status)
+
+    def conversation(self, pk: UUID | None) -> Conversation | None:
+        own = querysets.conversations_of(self.request.member)
+        return get_object_or_404(own, pk=pk) if pk else None
+
+    def context(self, conversation: Conversation | None) -> dict[str, Any]:
+        member = self.request.member
+        blocks = querysets.run_blocks(conversation.pk, member) if conversation else []
+        return {
+            "room": "chat",
+            "conversation": conversation,
+            "conversations": querysets.conversations_of(member)[: querysets.LISTED],
+            "blocks": [(block, block_context(block)) for block in blocks],
+            "after": max((block.version for block in blocks), default=0),
+            "is_working": any(not block.outcome and not block.pending for block in blocks),
+            "suggestions": () if blocks else querysets.suggestions(),
+            "text": self.request.GET.get("text", "")[: settings.NLOPS_MAX_MESSAGE],
+            "max_length": settings.NLOPS_MAX_MESSAGE,
+        }
+
+
+class NewsView(ChatRequired, View):
+    """The blocks that changed after a sequence number: for pages that can't keep a stream open."""
+
+    def get(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        conversation = get_object_or_404(querysets.conversations_of(request.member), pk=pk)  # type: ignore[attr-defined]
+        after = request.GET.get("after", "")
+        if not after.isdecimal() or len(after) > 9:
+            raise Http404
+        if querysets.last_sequence(conversation.pk) <= int(after):
+            return HttpResponse()
+        blocks = querysets.run_blocks(conversation.pk, request.member, after=int(after))  # type: ignore[attr-defined]
+        return HttpResponse("".join(render_block(block) for block in blocks))
+
+
+class RunActView(ChatRequired, View):
+    """An act of the requester on a run. Answers with the run's block as it is then."""
+
+    def post(self, request: HttpRequest, pk: UUID, act: str) -> HttpResponse:
+        member = request.member  # type: ignore[attr-defined]
+        run = get_object_or_404(Run.objects.select_related("conversation"), pk=pk, conversation__member=member)
+        block = querysets.run_block(run.pk, member)
+        problem = ""
+        try:
+            self.do(act, run, block)
+        except FlowError as error:
+            problem = str(error)
+        if act == "feedback":
+            return self.judged(run, problem)
+        if not request.htmx:  # type: ignore[attr-defined]
+            if problem:
+                messages.error(request, problem)
+            return redirect(_address(run))
+        block = querysets.run_block(run.pk, member)
+        html = render_block(block, **block_context(block, problem))
+        return HttpResponse(html, status=409 if problem else 200)
+
+    def do(self, act: str, run: Run, block: RunBlock) -> None:
+        """Call the flow that the act names."""
+        member, posted = self.request.member, self.request.POST
+        match act:
+            case "reply":
+                asked = block.pending.data if block.pending and block.pending.kind == EventKind.ASKED else {}
+                reply(member, run, reply_values(posted, asked.get("questions", [])))
+            case "confirm":
+                confirm(member, run, posted.get("agreed") == "yes")
+            case "cancel":
+                cancel(member, run)
+            case "feedback":
+                give_feedback(member, run, posted.get("is_good") == "yes", posted.get("comment", ""))
+            case _:
+                raise Http404
+
+    def judged(self, run: Run, problem: str) -> HttpResponse:
+        """The thumbs as they are now."""
+        if not self.request.htmx:
+            if problem:
+                messages.error(self.request, problem)
+            return redirect(_address(run))
+        block = querysets.run_block(run.pk, self.request.member)
+        context = {"block": block, "problem": problem, "commented": "comment" in self.request.POST}
+        status = 409 if problem else 200
+        return render(self.request, "conversations/chat.html#feedback", context, status=status)
+
+
+def _address(run: Run) -> str:
+    return f"{reverse('conversation', args=[run.conversation_id])}#run-{run.pk}"
+
+
+class ApprovalsView(OperatorRequired, View):
+    """What waits for an operator, and what was decided."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        context = {
+            "room": "approvals",
+            "waiting": [(a, querysets.call_view_of(a)) for a in querysets.waiting_approvals()[:100]],
+            "decided": querysets.decided_approvals()[:50],
+        }
+        template = "conversations/approvals.html"
+        return render(request, f"{template}#queue" if request.htmx else template, context)  # type: ignore[attr-defined]
+
+
+class ApprovalsCountView(OperatorRequired, View):
+    """The badge of the navigation."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        count = querysets.waiting_approvals().count()
+        return render(request, "conversations/approvals.html#count", {"count": count})
+
+
+class ApprovalView(OperatorRequired, View):
+    """One approval: who asked, the exact request, where each value came from; decides on POST."""
+
+    def get(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        approval = get_object_or_404(querysets.approval_for_operator(pk))
+        return render(request, "conversations/approval.html", self.context(approval))
+
+    def post(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        approval = get_object_or_404(querysets.approval_for_operator(pk))
+        agreed, reason = request.POST.get("decision") == "approve", request.POST.get("reason", "")
+        try:
+            decide(request.member, approval, agreed, reason)  # type: ignore[attr-defined]
+        except FlowError as error:
+            approval.refresh_from_db()
+            context = self.context(approval) | {"problem": str(error), "reason": reason}
+            return render(request, "conversations/approval.html", context, status=409)
+        messages.success(request, "Approved. It goes on by itself." if agreed else "Rejected. Nothing was done.")
+        return redirect("approvals")
+
+    def context(self, approval: Approval) -> dict[str, Any]:
+        connection = getattr(approval.call.operation.version.product, "connection", None)
+        return {
+            "room": "approvals",
+            "approval": approval,
+            "call": querysets.call_view_of(approval),
+            "base_url": connection.base_url if connection else "",
+            "is_waiting": approval.status == ApprovalStatus.WAITING,
+            "is_own": approval.requested_by_id == self.request.member.pk,
+        }
+
+
+class ApprovalStatusView(OperatorRequired, View):
+    """Asked every few seconds by an open page: reloads it when somebody else has decided."""
+
+    def get(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        approval = get_object_or_404(querysets.approval_for_operator(pk))
+        if approval.status != ApprovalStatus.WAITING:
+            return HttpResponseClientRefresh()
+        return render(request, "conversations/approval.html#left", {"approval": approval})

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.template.defaultfilters import filesizeformat
+from django.utils.text import slugify
+
+from nlops.core.types import Json
+from specs.models import AuthKind, Connection, Product, SpecVersion
+
+
+class ProductForm(forms.ModelForm):
+    """A new product; its address is made from the name."""
+
+    class Meta:
+        model = Product
+        fields = ["name"]
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"].strip()
+        self.instance.slug = slugify(name)[:60] or "product"
+        # Row-level security keeps this to the member's own tenant.
+        if Product.objects.filter(slug=self.instance.slug).exists():
+            raise forms.ValidationError("There is a product with this name already.")
+        return name
+
+
+class UploadForm(forms.Form):
+    """An API description."""
+
+    file = forms.FileField(
+        label="API description",
+        help_text="OpenAPI 3.0 or 3.1, or Swagger 2.0, as JSON or YAML, in one file.",
+        widget=forms.ClearableFileInput(attrs={"accept": ".json,.yaml,.yml,application/json,application/yaml"}),
+        error_messages={"empty": "The file is empty.", "required": "Choose a file."},
+    )
+
+    def clean_file(self) -> UploadedFile:
+        file: UploadedFile = self.cleaned_data["file"]
+        limit = settings.NLOPS_MAX_SPEC_BYTES
+        if file.size and file.size > limit:
+            raise forms.ValidationError(
+                f"The file has {filesizeformat(file.size)}; at most {filesizeformat(limit)} fit. "
+                "Leave out parts of the API that are not needed here."
+            )
+        return file
+
+
+class ConnectionForm(forms.ModelForm):
+    """How to reach the product. The secret is written, never shown."""
+
+    secret = forms.CharField(
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    class Meta:
+        model = Connection
+        fields = ["base_url", "auth_kind", "auth_name", "username", "token_url", "refresh_url"]
+        labels = {
+            "base_url": "Base URL",
+            "auth_kind": "Authentication",
+            "auth_name": "Name of the header or parameter",
+            "username": "User name or client id",
+            "token_url": "Token URL",
+            "refresh_url": "Refresh URL",
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        secret = self.fields["secret"]
+        if self.instance.secret:
+            secret.help_text = "A secret is stored. Leave this empty to keep it."
+        else:
+            secret.help_text = "The password, key or token. It is stored encrypted and never shown again."
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        for name in _NEEDS.get(data.get("auth_kind", ""), ()):
+            if not data.get(name) and not (name == "secret" and self.instance.secret):
+                self.add_error(name, "This kind of authentication needs it.")
+        return data
+
+
+#: What each kind of authentication can't do without.
+_NEEDS = {
+    AuthKind.BEARER: ("secret",),
+    AuthKind.API_KEY_HEADER: ("auth_name", "secret"),
+    AuthKind.API_KEY_QUERY: ("auth_name", "secret"),
+    AuthKind.BASIC: ("username", "secret"),
+    AuthKind.OAUTH2_PASSWORD: ("username", "token_url", "secret"),
+}
+
+
+def guess_connection(version: SpecVersion) -> dict[str, Any]:
+    """What the description says about reaching the product, as a form's initial values."""
+    urls = [server.get("url", "") if isinstance(server, dict) else str(server) for server in version.servers]
+    absolute = [url for url in urls if url.startswith(("http://", "https://")) and "{" not in url]
+    guess: dict[str, Any] = {"base_url": next(iter(absolute), "")}
+    schemes = [scheme for scheme in version.security_schemes.values() if isinstance(scheme, dict)]
+    return guess | next(filter(None, map(_authentication, schemes)), {})
+
+
+def _authentication(scheme: dict[str, Json]) -> dict[str, Any]:
+    """The form's values for a security scheme of OpenAPI or Swagger; {} for one that can't be served."""
+    match scheme:
+        case {"type": "oauth2", "flows": {"password": {"tokenUrl": url, **flow}}}:
+            return {"auth_kind": AuthKind.OAUTH2_PASSWORD, "token_url": url, "refresh_url": flow.get("refreshUrl", "")}
+        case {"type": "oauth2", "flow": "password", "tokenUrl": url}:
+            return {"auth_kind": AuthKind.OAUTH2_PASSWORD, "token_url": url}
+        case {"type": "apiKey", "in": "header", "name": name}:
+            return {"auth_kind": AuthKind.API_KEY_HEADER, "auth_name": name}
+        case {"type": "apiKey", "in": "query", "name": name}:
+            return {"auth_kind": AuthKind.API_KEY_QUERY, "auth_name": name}
+        case {"type": "basic"} | {"type": "http", "scheme": "basic"}:
+            return {"auth_kind": AuthKind.BASIC}
+        case {"type": "http" | "oauth2"}:
+            return {"auth_kind": AuthKind.BEARER}
+    return {}

@@ -1,0 +1,19 @@
+from django.urls import path
+
+from specs import views
+
+urlpatterns = [
+    path("products/", views.ProductsView.as_view(), name="products"),
+    path("products/<slug:slug>/", views.ProductView.as_view(), name="product"),
+    path("products/<slug:slug>/versions/<int:number>/", views.VersionView.as_view(), name="version"),
+    path("products/<slug:slug>/versions/<int:number>/activate/", views.ActivateView.as_view(), name="version_activate"),
+    path("products/<slug:slug>/connection/", views.ConnectionView.as_view(), name="product_connection"),
+    path("products/<slug:slug>/connection/test/", views.ConnectionTestView.as_view(), name="connection_test"),
+    path("products/<slug:slug>/whitelist/", views.WhitelistView.as_view(), name="product_whitelist"),
+    path("products/<slug:slug>/whitelist/all/", views.WhitelistAllView.as_view(), name="whitelist_all"),
+    path(
+        "products/<slug:slug>/whitelist/<uuid:service>/",
+        views.WhitelistServiceView.as_view(),
+        name="whitelist_service",
+    ),
+]

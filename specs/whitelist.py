@@ -1,0 +1,91 @@
+"""Reads for the whitelist page: the active version's operations by service, with what the policy says of each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from django.db.models import Q, QuerySet
+
+from nlops.core.types import Decision
+from specs.models import DEFAULT_DECISIONS, Operation, Product, Service, SpecVersion
+from specs.querysets import decisions
+
+#: Operations up to which a filtered list is shown opened.
+OPENED = 60
+
+
+@dataclass(slots=True)
+class OperationRow:
+    """An operation as the page lists it."""
+
+    operation: Operation
+    decision: Decision
+    #: what listing it means by default
+    usual: Decision
+
+
+@dataclass(slots=True)
+class ServiceRow:
+    """A service with its operations counted."""
+
+    service: Service
+    total: int = 0
+    by_decision: Counter[str] = field(default_factory=Counter)
+    #: filled where the service is shown opened
+    rows: list[OperationRow] | None = None
+
+    @property
+    def counts(self) -> list[tuple[str, int]]:
+        """Decision and how many operations have it, strictest last, none left out but zeros."""
+        return [(d.value, self.by_decision[d]) for d in Decision if self.by_decision[d]]
+
+
+def operations_of(version: SpecVersion, words: str = "") -> QuerySet[Operation]:
+    """The version's operations whose name, path or summary holds every one of the words."""
+    found = Operation.objects.filter(version=version).select_related("service")
+    for word in words.split()[:8]:
+        found = found.filter(
+            Q(name__icontains=word)
+            | Q(path__icontains=word)
+            | Q(summary__icontains=word)
+            | Q(method__iexact=word)
+            | Q(service__name__icontains=word)
+        )
+    return found.defer("schema", "bindings", "definition_names", "description", "search_text")
+
+
+def service_rows(product: Product, version: SpecVersion, words: str = "", opened: str = "") -> list[ServiceRow]:
+    """The services that have matching operations; `opened` (a slug) and short filtered lists come with rows."""
+    policy = decisions(product)
+    operations = list(operations_of(version, words))
+    services: dict[object, ServiceRow] = {}
+    for operation in operations:
+        row = services.setdefault(operation.service_id, ServiceRow(operation.service))
+        row.total += 1
+        row.by_decision[policy.get(operation.key, Decision.DENY)] += 1
+        if (words and len(operations) <= OPENED) or operation.service.slug == opened:
+            row.rows = [*(row.rows or []), _row(operation, policy)]
+    return sorted(services.values(), key=lambda row: row.service.position)
+
+
+def operation_rows(product: Product, operations: Iterable[Operation]) -> list[OperationRow]:
+    """The operations with what the policy says of each."""
+    policy = decisions(product)
+    return [_row(operation, policy) for operation in operations]
+
+
+def totals(product: Product, version: SpecVersion) -> Counter[str]:
+    """How many operations of the version have which decision."""
+    policy = decisions(product)
+    return Counter(policy.get(operation.key, Decision.DENY).value for operation in operations_of(version))
+
+
+def usual_policies(operations: Iterable[Operation]) -> dict[str, Decision | None]:
+    """Operation key to the default of its effect."""
+    return {operation.key: DEFAULT_DECISIONS[operation.effect] for operation in operations}
+
+
+def _row(operation: Operation, policy: dict[str, Decision]) -> OperationRow:
+    return OperationRow(operation, policy.get(operation.key, Decision.DENY), DEFAULT_DECISIONS[operation.effect])
