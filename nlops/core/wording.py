@@ -1,0 +1,674 @@
+"""English as it is used in requests and in API descriptions: words, their base forms, verbs and what they mean."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Container
+from dataclasses import dataclass
+from typing import Final
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+#: Group of verbs that mean the same to an operation: its name to base forms. The first group of a verb counts most.
+VERB_GROUPS: Final[dict[str, frozenset[str]]] = {
+    "read": _set(
+        "get show list display view see find fetch retrieve look read print give tell what which who whose whom when"
+        " where how search check describe inspect return query lookup is are was were does do did has have can browse"
+        " enumerate count compare monitor examine want need reveal pull"
+    ),
+    "create": _set(
+        "create add make new register generate provision onboard insert post invite issue open define setup put enter store save"
+        " submit file"
+    ),
+    "delete": _set("delete remove drop erase destroy purge wipe discard kick clear kill trash"),
+    "update": _set(
+        "update change edit modify set rename patch replace adjust correct fix alter move mark switch reassign extend"
+        " promote demote transfer convert"
+    ),
+    "enable": _set("enable activate reactivate unsuspend resume reenable"),
+    "disable": _set("disable deactivate suspend ban"),
+    "unlock": _set("unlock unblock"),
+    "lock": _set("lock block freeze"),
+    "approve": _set("approve accept confirm authorize authorise"),
+    "reject": _set("reject deny decline refuse dismiss"),
+    "grant": _set("grant assign entitle allow give share attach permit add"),
+    "revoke": _set("revoke unassign withdraw detach unshare rescind retract delete remove"),
+    "request": _set("request apply ask"),
+    "cancel": _set("cancel abort withdraw delete"),
+    "start": _set("start run trigger launch execute begin dispatch invoke"),
+    "stop": _set("stop halt terminate end"),
+    "restart": _set("restart reboot rerun retry redo"),
+    "rotate": _set("rotate renew refresh regenerate reissue"),
+    "reset": _set("reset restore recover undo revert rollback"),
+    "send": _set("send email notify message mail deliver publish"),
+    "export": _set("export download backup dump"),
+    "import": _set("import upload load"),
+    "archive": _set("archive"),
+    "unarchive": _set("unarchive"),
+    "close": _set("close resolve finish complete"),
+    "reopen": _set("reopen"),
+    "merge": _set("merge combine join"),
+    "copy": _set("copy clone duplicate fork"),
+    "star": _set("star follow subscribe watch pin like"),
+    "unstar": _set("unstar unfollow unsubscribe unwatch unpin unlike"),
+    "verify": _set("verify validate test ping"),
+    "comment": _set("comment reply respond answer"),
+    "login": _set("login logout"),
+    "write": _set("write compose draft"),
+    "play": _set("play book order buy cook translate summarize summarise calculate compute solve explain sing draw"),
+}
+
+_GROUPS_OF: Final[dict[str, tuple[str, ...]]] = {}
+for _group, _verbs in VERB_GROUPS.items():
+    for _verb in _verbs:
+        _GROUPS_OF[_verb] = (*_GROUPS_OF.get(_verb, ()), _group)
+
+#: An operation of one of these groups may serve a verb of the group, though it is worded otherwise.
+_NEAR_GROUPS: Final[dict[str, tuple[str, ...]]] = {
+    "grant": ("create", "update"),
+    "revoke": ("delete",),
+    "cancel": ("delete", "stop"),
+    "stop": ("cancel",),
+    "unlock": ("enable",),
+    "lock": ("disable",),
+    "disable": ("lock",),
+    "enable": ("unlock",),
+    "request": ("create",),
+    "rotate": ("reset", "update"),
+    "reset": ("rotate", "update"),
+    "archive": ("update",),
+    "unarchive": ("update",),
+    "close": ("update",),
+    "reopen": ("update",),
+    "restart": ("start", "reset"),
+    "comment": ("create",),
+    "send": ("create", "start"),
+    "export": ("read",),
+    "import": ("create",),
+    "verify": ("read",),
+    "copy": ("create",),
+    "create": ("grant", "request", "start", "import"),
+    "update": ("reset", "rotate"),
+    "write": (),
+    "start": (),
+}
+
+#: Verbs that are nouns as often: only what follows tells.
+_NOUN_VERBS: Final = _set(
+    "request report review lock star log label comment release run export import block archive check search issue"
+    " post file order copy message email mail answer reply test end start stop reset view share display query count"
+    " dump load follow watch pin like book play draft load new open close complete backup update change set login"
+    " logout drop print access need return"
+)
+
+#: Two words that are one verb.
+_PHRASAL: Final[dict[tuple[str, str], str]] = {
+    ("turn", "off"): "disable",
+    ("switch", "off"): "disable",
+    ("shut", "off"): "disable",
+    ("turn", "on"): "enable",
+    ("switch", "on"): "enable",
+    ("get", "rid"): "delete",
+    ("take", "away"): "revoke",
+    ("set", "up"): "create",
+    ("sign", "up"): "create",
+    ("look", "up"): "find",
+    ("take", "out"): "remove",
+    ("throw", "out"): "remove",
+    ("take", "off"): "remove",
+    ("log", "out"): "logout",
+    ("log", "in"): "login",
+    ("roll", "back"): "reset",
+    ("hand", "over"): "transfer",
+}
+
+#: Words that say nothing of the thing that is meant.
+STOP_WORDS: Final = _set(
+    "a an the this that these those my your our his her its their me us you him them it he she they i we one ones"
+    " and or but also too then next please of for in on at to from by with without as into onto about via per within"
+    " is are was were be been being am do does did has have had can could would should will shall may might must"
+    " if so not no yes all any some every each both other another more most such same own just only now here there"
+    " what which who whom whose when where why how called named titled name's etc ok okay hi hello hey thanks thank"
+    " want like need let lets would'd i'd i'll i'm we'd we're let's kindly give tell show see display list get find"
+    " detail details info information data thing things stuff give full complete current existing available specific"
+    " single new out up down off over under again still ever already currently belong belongs belonging"
+    " using use used many much than it's that's what's who's there's where's quick quickly right away asap everything"
+    " anything something everyone anyone someone really actually maybe perhaps able exist exists"
+    " lot bit kind able under between during along during whole entire"
+)
+
+DETERMINERS: Final = _set("a an the this that these those my your our any some every each another which what no")
+
+#: Words that point back to what was talked about.
+PRONOUNS: Final = _set("it him her them his hers their theirs its he she they that this those these same")
+
+#: Words that count or order things.
+_ORDER: Final = _set(
+    "first last latest newest oldest recent previous next top second third few one two three four five six seven"
+    " eight nine ten hundred most least today yesterday tomorrow week month year day hour minute ago since until"
+    " before after"
+)
+
+#: Words for one thing; a request may use one of them where the product uses another.
+_NOUN_SETS: Final = (
+    _set("user account person people member employee colleague identity staff individual login"),
+    _set("group team"),
+    _set("safe vault"),
+    _set("audit log history trail activity event"),
+    _set("repository repo"),
+    _set("organization organisation org"),
+    _set("request ticket application"),
+    _set("setting configuration config preference option"),
+    _set("secret credential"),
+    _set("health status state"),
+    _set("permission right privilege entitlement access"),
+    _set("role permission"),
+    _set("owner manager"),
+    _set("comment note remark"),
+    _set("pull pr"),
+    _set("token key"),
+    _set("session login"),
+    _set("server machine host instance droplet vm"),
+    _set("folder directory"),
+    _set("email mail e-mail"),
+    _set("department dept unit division"),
+    _set("version release"),
+    _set("movie film"),
+    _set("show tv series"),
+    _set("picture image photo"),
+    _set("actor cast"),
+    _set("channel room"),
+    _set("message dm"),
+    _set("content file secret value"),
+)
+
+_IRREGULAR: Final = {
+    "people": "person",
+    "statuses": "status",
+    "status": "status",
+    "series": "series",
+    "access": "access",
+    "settings": "setting",
+    "setting": "setting",
+    "news": "news",
+    "alias": "alias",
+    "aliases": "alias",
+    "made": "make",
+    "gave": "give",
+    "got": "get",
+    "keys": "key",
+    "e-mail": "email",
+    "mail": "email",
+    "indices": "index",
+    "branches": "branch",
+    "given": "give",
+    "shown": "show",
+    "left": "left",
+    "members": "member",
+    "repos": "repo",
+    "orgs": "org",
+    "licenses": "license",
+    "license": "license",
+    "caches": "cache",
+    "databases": "database",
+    "pages": "page",
+    "always": "always",
+    "this": "this",
+    "https": "https",
+    "dns": "dns",
+    "sms": "sms",
+    "has": "has",
+    "is": "is",
+    "was": "was",
+    "does": "does",
+}
+
+
+@functools.lru_cache(maxsize=50_000)
+def base(word: str) -> str:
+    """The word without a plural ending, or a verb without its inflection, in small letters."""
+    word = word.lower().replace("’", "'").removesuffix("'s").rstrip("'")
+    if word in _IRREGULAR:
+        return _IRREGULAR[word]
+    if word in _GROUPS_OF:
+        return word
+    if word.startswith("re-"):
+        return base(word.replace("-", "")) if word.replace("-", "") in _GROUPS_OF else base(word[3:])
+    for ending in ("ing", "ed", "es", "s", "d"):
+        if word.endswith(ending) and len(word) - len(ending) >= 2:
+            stem = word[: -len(ending)]
+            candidates = [stem, stem + "e", stem[:-1] if stem[-1:] == stem[-2:-1] else stem]
+            if ending in ("ed", "es") and stem.endswith("i"):
+                candidates.append(stem[:-1] + "y")
+            for candidate in candidates:
+                if candidate in _GROUPS_OF and len(candidate) > 2:
+                    return candidate
+    return _singular(word)
+
+
+def _singular(word: str) -> str:
+    if len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
+        return word
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("sses", "shes", "ches", "xes", "zes")):
+        return word[:-2]
+    return word[:-1]
+
+
+def is_plural(word: str) -> bool:
+    """True for users, entries, people; false for status, access, user."""
+    lower = word.lower()
+    return base(lower) != lower and (lower.endswith("s") or lower == "people") and not lower.endswith("'s")
+
+
+@functools.lru_cache(maxsize=4096)
+def synonyms(noun: str) -> frozenset[str]:
+    """Other words (base forms) for the same thing."""
+    return frozenset().union(*(words for words in _NOUN_SETS if noun in words)) - {noun}
+
+
+def verb_groups(verb: str) -> tuple[str, ...]:
+    """The groups of a base form, the closest first; () for what is no known verb."""
+    return _GROUPS_OF.get(verb, ())
+
+
+def near_groups(groups: tuple[str, ...]) -> frozenset[str]:
+    """Groups whose operations may serve a verb of these groups, worded otherwise."""
+    return frozenset(near for group in groups for near in _NEAR_GROUPS.get(group, ())) - set(groups)
+
+
+def is_noun_verb(verb: str) -> bool:
+    """True for verbs that are nouns as often (request, log, report)."""
+    return verb in _NOUN_VERBS
+
+
+def phrasal(first: str, second: str) -> str:
+    """The verb that two words are together ("turn", "off" -> "disable"), "" when they are none."""
+    return _PHRASAL.get((base(first), second), "")
+
+
+def split_name(name: str) -> list[str]:
+    """The words of an identifier: firstName, first_name, users/list-by-id -> small words."""
+    spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1 \2", name))
+    return [word.lower() for word in re.findall(r"[^\W_]+", spaced)]
+
+
+# --- requests -------------------------------------------------------------------------------------------------
+
+_TOKEN: Final = re.compile(
+    r"(?P<secret>\[\[secret:[^\]\s]+\]\])"
+    r"|(?<![\w])(?P<quote>\"[^\"\n]{1,500}\"|“[^”\n]{1,500}”|‘[^’\n]{1,500}’|`[^`\n]{1,500}`|'[^'\n]{1,500}'(?!\w))"
+    r"|(?P<word>\#?\w(?:[\w@+/:.\\-]*[\w/])?)(?P<own>['’]s\b|(?<=s)['’](?!\w))?"
+    r"|(?P<mark>[,;.!?:&])"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word, a quoted phrase, a mark or a placeholder of a secret, with its place in the text."""
+
+    #: as written, without quotes and without the possessive ending
+    text: str
+    #: place in the text, quotes included
+    start: int
+    #: exclusive
+    end: int
+    #: it stood in quotes
+    quoted: bool = False
+    #: it ends with 's
+    possessive: bool = False
+    #: punctuation
+    mark: bool = False
+    #: placeholder of a secret
+    secret: bool = False
+
+    @property
+    def lower(self) -> str:
+        """In small letters."""
+        return self.text.lower()
+
+    @property
+    def base(self) -> str:
+        """The base form."""
+        return base(self.text)
+
+    @property
+    def plain(self) -> bool:
+        """A word of the language: no quotes, mark, secret, digit or inner sign."""
+        return not (self.quoted or self.mark or self.secret) and self.text.replace("-", "").replace("'", "").isalpha()
+
+
+def tokens(text: str) -> list[Token]:
+    """The tokens of a request; "it's" is "it" and "'s" becomes a possessive mark on it."""
+    found = []
+    for match in _TOKEN.finditer(text):
+        if match["secret"]:
+            found.append(Token(match["secret"], match.start(), match.end(), secret=True))
+        elif match["quote"]:
+            found.append(Token(match["quote"][1:-1], match.start(), match.end(), quoted=True))
+        elif match["mark"]:
+            found.append(Token(match["mark"], match.start(), match.end(), mark=True))
+        else:
+            found.append(Token(match["word"], match.start(), match.end(), possessive=bool(match["own"])))
+    return found
+
+
+_NAMING: Final = _set("named called titled")
+_PREPOSITIONS: Final = _set("of for in on at to from by with into onto about within via than like as inside under")
+_AUXILIARIES: Final = _set("is are was were does do did has have can am be been")
+#: Words in capital letters, or with a hyphen, that are no names.
+_NO_NAMES: Final = _set(
+    "i id ids api url mfa sso otp csv json pdf ip ok utc gmt cet est pst am pm monday tuesday wednesday thursday friday"
+    " saturday sunday january february march april may june july august september october november december"
+    " e-mail e-mails sign-in sign-ins log-in read-only re-enable multi-factor two-factor on-call up-to-date check-in"
+    " follow-up check-ins non-admin"
+)
+#: Adverbs and adjectives that qualify but name nothing.
+_QUALIFIERS: Final = _set(
+    "latest last recent newest oldest first second third next previous current active inactive enabled disabled locked"
+    " unlocked pending open closed private public failed successful denied approved rejected expired empty admin"
+    " archived deleted archived urgent important own old big small long short different particular personal"
+    " temporary internal external late early high low good bad correct wrong free busy online offline default main"
+    " daily weekly monthly yearly total overall whole"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One action of a request, as far as it can be told without a model."""
+
+    #: the words
+    text: str
+    #: its tokens
+    tokens: tuple[Token, ...]
+    #: base form of its verb, "" when it has none
+    verb: str
+    #: groups of the verb
+    groups: tuple[str, ...]
+    #: base forms of the words that the vocabulary knows, in order, the verb left out
+    nouns: tuple[str, ...]
+    #: base form of the thing that the verb is about, "" when none was named
+    head: str
+    #: the head was in the plural
+    plural: bool
+    #: base form of the thing after "to", "from", "in", "of": where the head is, "" when none was named
+    container: str
+    #: the verb acts on a value that is named without its kind: "add bob to the group Sales"
+    direct: bool
+    #: "what is in …": the contents are meant
+    contents: bool
+    #: indexes of tokens that are values: names, numbers, quoted words
+    values: tuple[int, ...]
+    #: words with an article that the vocabulary lacks: "the coffee machine"
+    strange: tuple[str, ...]
+    #: it points back: "delete that one", "his groups"
+    refers: bool
+
+    def value_tokens(self) -> list[Token]:
+        """The tokens that are values."""
+        return [self.tokens[index] for index in self.values]
+
+
+def analyse(text: str, vocabulary: Container[str]) -> Clause:
+    """Read a clause; `vocabulary` holds the base forms that the operations are described with."""
+    found = tuple(tokens(text))
+    verb_at, verb, length = _verb(found, vocabulary)
+    values = _values(found, verb_at, length, vocabulary)
+    nouns = tuple(
+        token.base
+        for index, token in enumerate(found)
+        if index not in values and not verb_at <= index < verb_at + length and is_noun(token, vocabulary)
+    )
+    phrases = _phrases(found, verb_at + length, set(values), vocabulary)
+    head, plural, container, direct = _roles(verb, phrases)
+    if verb == "who" and not any(phrase.noun and not phrase.preposition for phrase in phrases):
+        head, plural, nouns = "person", True, ("person", *nouns)
+    words = " ".join(token.lower for token in found)
+    return Clause(
+        text=text,
+        tokens=found,
+        verb=verb,
+        groups=_meant_groups(verb, found[verb_at + length :]) if verb or not found else ("read",),
+        nouns=nouns,
+        head=head,
+        plural=plural,
+        container=container,
+        direct=direct,
+        contents=re.search(r"^what(?:'s| is| does| do we have)?(?: stored| kept)? (?:in|inside|contain)\b", words) is not None,
+        values=tuple(values),
+        strange=tuple(_strange(found, verb_at, length, set(values), vocabulary)),
+        refers=_refers(found, verb_at + length),
+    )
+
+
+def _meant_groups(verb: str, after: tuple[Token, ...]) -> tuple[str, ...]:
+    """The groups of the verb; "I need a …" asks for something new."""
+    if verb in ("need", "want") and after and (after[0].lower in ("a", "an", "new", "access") or after[0].base == "another"):
+        return ("request", "create")
+    return verb_groups(verb)
+
+
+def is_noun(token: Token, vocabulary: Container[str]) -> bool:
+    """A word that the operations are described with, or a synonym of one."""
+    if token.mark or token.secret or token.quoted or token.lower in STOP_WORDS or token.lower in _ORDER:
+        return False
+    return known(token.base, vocabulary)
+
+
+def known(noun: str, vocabulary: Container[str]) -> bool:
+    """Whether the vocabulary has the word, one of its parts, or another word for it."""
+    if noun in vocabulary or any(other in vocabulary for other in synonyms(noun)):
+        return True
+    parts = noun.split("-")
+    return len(parts) > 1 and all(base(part) in vocabulary for part in parts)
+
+
+#: What people say before they say what they want.
+_LEAD: Final = _set(
+    "please can could would will you i we i'd we'd i'll want need like to let's let us me help kindly now then first"
+    " finally also and just hey hi hello ok okay next after that afterwards so go ahead may must should have got gonna"
+    " wanna try able be"
+)
+
+
+def _verb(found: tuple[Token, ...], vocabulary: Container[str]) -> tuple[int, str, int]:
+    """Index, base form and number of words of the verb; (-1, "", 0) for none. It may be one that is unknown."""
+    start = 0
+    while start < len(found):
+        token = found[start]
+        following = found[start + 1] if start + 1 < len(found) else None
+        joined = phrasal(token.lower, following.lower) if following else ""
+        if joined:
+            return start, joined, 2
+        later = any(_is_verb(other) and other.base not in ("want", "need") for other in found[start + 1 : start + 5])
+        polite = token.lower in ("please", "and", "you", "i", "then", "to", "me", "we", "kindly", "now", "also", "just")
+        if token.mark or (token.lower in _LEAD and (later or polite)):
+            start += 1
+            continue
+        break
+    if start >= len(found):
+        return -1, "", 0
+    first = found[start]
+    if _is_verb(first) and not (is_noun_verb(first.base) and _is_subject(found, start, vocabulary)):
+        return start, first.base, 1
+    for index in range(start + 1, len(found)):
+        # "bob needs a new password", "alice's account should be locked": the first sure verb
+        token = found[index]
+        if _is_verb(token) and not is_noun_verb(token.base) and found[index - 1].lower not in DETERMINERS:
+            if token.base in _STATIVE and not (index == start + 1):
+                continue
+            joined = phrasal(token.lower, found[index + 1].lower) if index + 1 < len(found) else ""
+            return (index, joined, 2) if joined else (index, token.base, 1)
+    if first.plain and not first.possessive and len(found) > start + 1 and not is_noun(first, vocabulary):
+        if first.lower not in STOP_WORDS and first.lower not in _QUALIFIERS and first.lower not in _ORDER:
+            return start, first.base, 1
+    return -1, "", 0
+
+
+_STATIVE: Final = _set("is are was were be been has have do does did can what which who where when how")
+
+
+def _is_subject(found: tuple[Token, ...], index: int, vocabulary: Container[str]) -> bool:
+    """A word such as "access" or "request" that begins a list of nouns: "access requests of bob"."""
+    following = found[index + 1] if index + 1 < len(found) else None
+    if following is None:
+        return True
+    return found[index].base in vocabulary and (is_plural(following.text) and is_noun(following, vocabulary))
+
+
+def _is_verb(token: Token) -> bool:
+    return not token.quoted and not token.secret and token.base in _GROUPS_OF
+
+
+def _values(found: tuple[Token, ...], verb_at: int, length: int, vocabulary: Container[str]) -> list[int]:
+    return [
+        index
+        for index in range(len(found))
+        if not verb_at <= index < verb_at + length and _is_value(found, index, verb_at + length, vocabulary)
+    ]
+
+
+def _is_value(found: tuple[Token, ...], index: int, after_verb: int, vocabulary: Container[str]) -> bool:
+    """A name, number or quoted phrase rather than a word of the language."""
+    token = found[index]
+    before = found[index - 1] if index else None
+    if token.quoted:
+        return True
+    if token.mark or token.secret or token.lower in _NO_NAMES:
+        return False
+    if before is not None and before.lower in _NAMING:
+        return True
+    if re.search(r"[\d_@/\\]|\w\.\w|^\#", token.text):
+        return True
+    if token.lower in STOP_WORDS or token.lower in _ORDER or token.lower in _QUALIFIERS or token.lower in _LEAD:
+        return False
+    if "-" in token.text and not known(token.base, vocabulary):
+        return True
+    if known(token.base, vocabulary):
+        # "the group Users": a capital where none belongs
+        named = before is not None and token.text[:1].isupper() and not before.mark and index > after_verb
+        return named and before is not None and before.base in vocabulary and not before.possessive
+    if token.possessive:
+        return True
+    if token.text[:1].isupper() and index > 0:
+        return True
+    if base(token.text) in _GROUPS_OF and not _follows_noun(before, vocabulary):
+        return False
+    article = before is not None and before.lower in DETERMINERS
+    if article:
+        following = found[index + 1] if index + 1 < len(found) else None
+        return following is not None and is_noun(following, vocabulary) and not is_common(token.lower)
+    return not is_common(token.lower)
+
+
+def _follows_noun(before: Token | None, vocabulary: Container[str]) -> bool:
+    return before is not None and is_noun(before, vocabulary) and before.base not in _GROUPS_OF
+
+
+#: Words of the language that are no names where they stand without an article.
+_COMMON: Final = _set(
+    "who that which there here today yesterday tomorrow ago since until before after password passwords secret"
+    " description email mail reason comment title status state type enabled disabled true false yes no access"
+    " love life music food weather news time money sport football joke poem story song recipe flight hotel pizza coffee"
+    " capital president country world history math maths physics moon sun war peace meaning language python"
+    " machine car dinner lunch breakfast movie book game restaurant temperature stock price bitcoin"
+    " good great nice well fine thanks cheers help support problem question answer idea way work"
+    " hours days weeks months years minutes seconds hour day week month year minute monday morning evening noon"
+    " value values number length amount size limit maximum minimum sort sorted order ordered ascending descending"
+    " because while once unless although however therefore instead later soon"
+)
+
+
+def is_common(word: str) -> bool:
+    """A word that is hardly ever a name."""
+    return word in _COMMON or base(word) in _COMMON or word in STOP_WORDS or word in _ORDER or word in _QUALIFIERS
+
+
+@dataclass(slots=True)
+class _Phrase:
+    """A stretch between prepositions."""
+
+    preposition: str
+    noun: str = ""
+    plural: bool = False
+    has_value: bool = False
+
+
+def _phrases(found: tuple[Token, ...], start: int, values: set[int], vocabulary: Container[str]) -> list[_Phrase]:
+    phrases = [_Phrase("")]
+    for index in range(start, len(found)):
+        token = found[index]
+        if index in values:
+            phrases[-1].has_value = True
+            following = found[index + 1] if index + 1 < len(found) else None
+            if phrases[-1].noun and not token.possessive and not (following and is_noun(following, vocabulary)):
+                phrases.append(_Phrase("after"))
+        elif token.lower in _PREPOSITIONS and not token.quoted:
+            phrases.append(_Phrase(token.lower))
+        elif token.mark or token.lower in ("and", "that", "who", "which", "named", "called") or token.lower in _AUXILIARIES:
+            phrases.append(_Phrase("" if len(phrases) == 1 and token.lower in _AUXILIARIES else "after"))
+        elif is_noun(token, vocabulary) and token.lower not in _QUALIFIERS and not token.possessive:
+            phrases[-1].noun, phrases[-1].plural = token.base, is_plural(token.text)
+    return phrases
+
+
+_WHERE: Final = _set("to into from in of within inside on under for onto")
+
+
+def _roles(verb: str, phrases: list[_Phrase]) -> tuple[str, bool, str, bool]:
+    """Head, whether it is plural, container, and whether the verb acts on a bare value."""
+    direct = False
+    head, plural, container = "", False, ""
+    for phrase in phrases:
+        if not phrase.preposition:
+            if phrase.noun and not head:
+                head, plural = phrase.noun, phrase.plural
+            direct = direct or (phrase.has_value and not phrase.noun)
+        elif phrase.preposition in _WHERE and (head or direct or verb == "who"):
+            container = container or phrase.noun
+        elif not head and not direct and phrase.noun and phrase.preposition != "after":
+            head, plural = phrase.noun, phrase.plural
+    if not head and not direct:
+        for phrase in phrases:
+            if phrase.noun:
+                return phrase.noun, phrase.plural, "", False
+    return head, plural, container, direct and not head
+
+
+def _strange(
+    found: tuple[Token, ...], verb_at: int, length: int, values: set[int], vocabulary: Container[str]
+) -> list[str]:
+    """Common nouns that no operation is about: the end of a phrase that begins with an article."""
+    strange = []
+    for index in range(max(verb_at + length, 0), len(found)):
+        token = found[index]
+        if index in values or not token.plain or token.lower in STOP_WORDS or token.lower in _ORDER:
+            continue
+        if token.lower in _QUALIFIERS or known(token.base, vocabulary) or token.base in _GROUPS_OF:
+            continue
+        following = found[index + 1] if index + 1 < len(found) else None
+        if following is not None and not following.mark and (is_noun(following, vocabulary) or index + 1 in values):
+            continue
+        strange.append(token.lower)
+    return strange
+
+
+def _refers(found: tuple[Token, ...], after_verb: int) -> bool:
+    """It points back: a pronoun, "that one", "the first one", "the same"."""
+    for index, token in enumerate(found):
+        if token.quoted or token.mark or token.lower not in PRONOUNS:
+            continue
+        following = found[index + 1] if index + 1 < len(found) else None
+        if token.lower in ("it", "him", "her", "them", "he", "she", "they", "hers", "theirs", "same"):
+            return True
+        if token.lower in ("his", "their", "its", "that", "this", "those", "these") and (
+            following is None or following.mark or following.lower not in ("are", "is", "were", "was", "have", "has")
+        ):
+            return not (token.lower == "that" and following is not None and following.base in _GROUPS_OF)
+    words = " ".join(token.lower for token in found)
+    return re.search(r"\b(first|second|third|last|next|other|previous) (one|entry|result|item)\b|\bone\b$", words) is not None
