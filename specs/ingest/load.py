@@ -15,7 +15,7 @@ from nlops.core.types import Json
 from specs.ingest.errors import SpecError
 
 #: Uploads above this many bytes are refused before they are read.
-MAX_BYTES = 40_000_000
+MAX_BYTES = 40 * 1024 * 1024
 #: Limits of the process that parses YAML.
 YAML_MEMORY_BYTES = 3_000_000_000
 YAML_CPU_SECONDS = 60
@@ -52,18 +52,18 @@ class Document:
         return self.standard == "2.0"
 
 
-def check_size(size: int) -> None:
+def check_size(size: int, limit: int = MAX_BYTES) -> None:
     """Refuse an upload that is too large, before it is read. Raises SpecError."""
-    if size > MAX_BYTES:
+    if size > limit:
         raise SpecError(
-            f"The file has {size / 1e6:.1f} MB; the limit is {MAX_BYTES / 1e6:.0f} MB. "
+            f"The file has {size / 1e6:.1f} MB; the limit is {limit / 1e6:.0f} MB. "
             "Leave out what isn't needed (examples, response schemas), or split it into several products."
         )
 
 
-def load_document(data: bytes, filename: str) -> Document:
+def load_document(data: bytes, filename: str, max_bytes: int = MAX_BYTES) -> Document:
     """The description in the upload. `filename` only helps to tell JSON from YAML. Raises SpecError."""
-    check_size(len(data))
+    check_size(len(data), max_bytes)
     text = _text(data)
     root = _parse(text, filename)
     if not isinstance(root, dict):

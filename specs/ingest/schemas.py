@@ -384,7 +384,7 @@ def _or_null(out: Schema) -> Schema:
     if kind is None and not ("enum" in out or "const" in out or "$ref" in out or _SPLITTERS & out.keys()):
         return out  # anything goes already
     if kind is None or "const" in out or _SPLITTERS & out.keys():
-        notes = {key: out.pop(key) for key in ("description", "default", "deprecated") if key in out}
+        notes: Schema = {key: out.pop(key) for key in ("description", "default", "deprecated") if key in out}
         return {"anyOf": [out, {"type": "null"}], **notes}
     if "enum" in out and None not in out["enum"]:
         out["enum"] = [*out["enum"], None]

@@ -1,0 +1,76 @@
+"""The whitelist: what may be used of a product, and who has to agree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import Member
+from nlops.core.types import Decision
+from specs.flows import FlowError
+from specs.models import DEFAULT_DECISIONS, Operation, Product, ToolPolicy, VersionStatus
+
+
+def set_policies(
+    product: Product, decisions: Mapping[str, Decision | str | None], member: Member | None = None
+) -> None:
+    """List operations (by key, METHOD path) with their decisions; None takes one off the list, which denies it.
+
+    Raises FlowError for an operation that no version of the product has, or a decision that is none.
+    """
+    try:
+        wanted = {key: Decision(decision) for key, decision in decisions.items() if decision is not None}
+    except ValueError as error:
+        raise FlowError(f"A decision is one of {', '.join(Decision)}.") from error
+    unknown = sorted(set(wanted) - _keys(product, wanted))
+    if unknown:
+        raise FlowError(f"{product} has no operation {', '.join(unknown[:3])}. Look at the list of its operations.")
+    with transaction.atomic():
+        ToolPolicy.objects.filter(product=product, operation_key__in=set(decisions) - set(wanted)).delete()
+        ToolPolicy.objects.bulk_create(
+            [
+                ToolPolicy(
+                    tenant_id=product.tenant_id,
+                    product=product,
+                    operation_key=key,
+                    decision=decision.value,
+                    updated_by=member,
+                    updated_at=timezone.now(),
+                )
+                for key, decision in wanted.items()
+            ],
+            update_conflicts=True,
+            unique_fields=["product", "operation_key"],
+            update_fields=["decision", "updated_by", "updated_at"],
+        )
+
+
+def set_default_policies(product: Product, member: Member | None = None) -> int:
+    """List every operation of the active (else the newest ready) version that isn't listed yet; how many were added.
+
+    Reads are allowed, writes confirmed, destructive operations approved.
+    """
+    version = (
+        product.active_version
+        or product.versions.filter(status=VersionStatus.READY).defer("source", "definitions").first()
+    )
+    if version is None:
+        return 0
+    listed = set(ToolPolicy.objects.filter(product=product).values_list("operation_key", flat=True))
+    usual: dict[str, Decision] = {
+        f"{method} {path}": DEFAULT_DECISIONS[effect]
+        for method, path, effect in version.operations.values_list("method", "path", "effect")
+    }
+    missing = {key: decision for key, decision in usual.items() if key not in listed}
+    set_policies(product, missing, member)
+    return len(missing)
+
+
+def _keys(product: Product, wanted: Mapping[str, Decision]) -> set[str]:
+    """Those of the keys that some version of the product has, or that are listed already."""
+    paths = {key.partition(" ")[2] for key in wanted}
+    rows = Operation.objects.filter(version__product=product, path__in=paths).values_list("method", "path")
+    listed = ToolPolicy.objects.filter(product=product, operation_key__in=wanted)
+    return {f"{method} {path}" for method, path in rows} | set(listed.values_list("operation_key", flat=True))

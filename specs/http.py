@@ -1,0 +1,459 @@
+"""Requests to a product: built from an operation's bindings as its description says, sent within limits.
+
+Values are percent-encoded by RFC 3986 and laid out by the styles of OpenAPI (form, simple, label, matrix, deepObject,
+spaceDelimited, pipeDelimited). A value can't leave its place: not the path segment, not the header, not the host.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+import secrets
+import ssl
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+from urllib.parse import quote, quote_plus, unquote, urlsplit
+
+import httpx2
+import jiter
+import orjson
+
+from nlops.core.types import Json
+
+#: Seconds for each of: connecting, waiting for the next bytes.
+TIMEOUT_SECONDS = 30.0
+#: Seconds for a whole exchange.
+TOTAL_SECONDS = 60.0
+#: Bytes of a response that are read.
+MAX_RESPONSE_BYTES = 5_000_000
+
+_UNRESERVED: Final = "-._~"
+#: What a description's header parameter may not set: it belongs to the connection or to the protocol.
+_FORBIDDEN_HEADERS: Final = frozenset(
+    {"host", "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "te", "trailer", "expect",
+     "authorization", "proxy-authorization", "proxy-connection", "cookie", "content-type", "accept-encoding"}
+)  # fmt: skip
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+class ProductUnreachable(Exception):
+    """No answer came from the product; `str()` is for the person and holds no secret."""
+
+    def __init__(self, message: str, *, sent: bool) -> None:
+        super().__init__(message)
+        #: whether the product may have got the request
+        self.sent = sent
+
+
+class RequestNotPossible(ProductUnreachable):
+    """The arguments can't be put into a request; nothing was sent."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, sent=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request, ready to be sent."""
+
+    method: str
+    #: absolute, percent-encoded
+    url: str
+    headers: dict[str, str] = field(default_factory=dict)
+    content: bytes = b""
+
+    def with_headers(self, headers: Mapping[str, str]) -> Request:
+        """The request with these headers added."""
+        return replace(self, headers={**self.headers, **headers})
+
+    def with_query(self, name: str, value: str) -> Request:
+        """The request with one more query parameter."""
+        pair = f"{_encode(name)}={_encode(value)}"
+        return replace(self, url=f"{self.url}{'&' if '?' in self.url else '?'}{pair}")
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What the product answered."""
+
+    status: int
+    #: names in small letters
+    headers: dict[str, str]
+    #: JSON value, or text; None when there is none
+    body: Json
+    #: whether the body was longer than what was read
+    truncated: bool = False
+    #: seconds from sending to the last byte
+    elapsed: float = 0.0
+
+
+# --- building ---------------------------------------------------------------------------------------------
+
+
+def build_request(
+    *,
+    method: str,
+    path: str,
+    base_url: str,
+    bindings: Mapping[str, Mapping[str, Json]],
+    arguments: Mapping[str, Json],
+    body_media_type: str = "",
+) -> Request:
+    """The request that the arguments mean. `bindings`: argument name to its place, from `specs.ingest.compile`.
+
+    Raises RequestNotPossible for an argument that nobody knows, or whose value can't be sent in its place.
+    """
+    placed: dict[str, list[tuple[Mapping[str, Json], Json]]] = {}
+    for name, value in arguments.items():
+        binding = bindings.get(name)
+        if binding is None:
+            raise RequestNotPossible(f"The operation takes no “{name}”.")
+        placed.setdefault(str(binding["in"]), []).append((binding, value))
+    route, _, fixed_query = path.partition("#")[0].partition("?")
+    url = base_url.rstrip("/") + _path(route, placed.get("path", []))
+    pairs = [pair for binding, value in placed.get("query", []) for pair in _query_pairs(binding, value)]
+    query = "&".join(part for part in (fixed_query, *(f"{name}={value}" for name, value in pairs)) if part)
+    headers = {"Accept": "application/json, */*;q=0.5", "User-Agent": "nlops"}
+    for binding, value in placed.get("header", []):
+        if value is not None:
+            headers[_header_name(str(binding["name"]))] = _header_value(binding, value)
+    if cookies := [_cookie(binding, value) for binding, value in placed.get("cookie", []) if value is not None]:
+        headers["Cookie"] = "; ".join(cookies)
+    content, content_type = _body(method, body_media_type, bindings, placed.get("body", []))
+    if content_type:
+        headers["Content-Type"] = content_type
+    return Request(method, f"{url}?{query}" if query else url, headers, content)
+
+
+def form_request(url: str, fields: Mapping[str, str]) -> Request:
+    """A POST of form fields, as token endpoints take it."""
+    content = "&".join(f"{quote_plus(name)}={quote_plus(value)}" for name, value in fields.items())
+    headers = {"Accept": "application/json", "User-Agent": "nlops"}
+    return Request("POST", url, {**headers, "Content-Type": "application/x-www-form-urlencoded"}, content.encode())
+
+
+def _encode(text: str, safe: str = "") -> str:
+    return quote(text, safe=_UNRESERVED + safe)
+
+
+def text_of(value: Json) -> str:
+    """A value as the text that stands for it in a URL, a header or a form."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    return orjson.dumps(value).decode()
+
+
+def _parts(value: Json, *, explode: bool, encode: Any, equals: str = "=") -> list[str]:
+    """The items of a value for the styles that put them beside each other; an object's are k,v or k=v."""
+    if isinstance(value, list):
+        return [encode(text_of(item)) for item in value]
+    if isinstance(value, dict):
+        if explode:
+            return [f"{encode(key)}{equals}{encode(text_of(item))}" for key, item in value.items()]
+        return [encode(text) for key, item in value.items() for text in (key, text_of(item))]
+    return [encode(text_of(value))]
+
+
+def _path(route: str, placed: Iterable[tuple[Mapping[str, Json], Json]]) -> str:
+    for binding, value in placed:
+        name = str(binding["name"])
+        route = route.replace(f"{{{name}}}", _path_value(name, binding, value).replace("{", "%7B"))
+    missing = re.search(r"\{([^{}]*)\}", route)
+    if missing:
+        raise RequestNotPossible(f"The path needs a value for “{missing[1]}”.")
+    route = quote(route, safe="/~:@!$&'()*+,;=%-._")
+    if any(unquote(segment) in (".", "..") for segment in route.split("/")):
+        raise RequestNotPossible("A part of the path can't be “.” or “..”; give another value.")
+    return route if route.startswith("/") else f"/{route}"
+
+
+def _path_value(name: str, binding: Mapping[str, Json], value: Json) -> str:
+    if value is None or value == "" or value == [] or value == {}:
+        raise RequestNotPossible(f"“{name}” stands in the path and can't be empty.")
+    texts = value if isinstance(value, list) else list(value.values()) if isinstance(value, dict) else [value]
+    for text in map(text_of, texts):
+        if any(segment in (".", "..") for segment in re.split(r"[/\\]", unquote(text))):
+            raise RequestNotPossible(
+                f"“{name}” stands in the path and can't hold “.” or “..” as a step of it; give another value."
+            )
+    style, explode = str(binding.get("style", "simple")), bool(binding.get("explode", False))
+    parts = _parts(value, explode=explode, encode=_encode)
+    if style == "label":
+        return "." + ("." if explode else ",").join(parts)
+    if style == "matrix":
+        if explode and isinstance(value, list):
+            return "".join(f";{_encode(name)}={part}" for part in parts)
+        return ";" + ";".join(parts) if explode and isinstance(value, dict) else f";{_encode(name)}={','.join(parts)}"
+    return ",".join(parts)
+
+
+_SEPARATORS: Final = {"spaceDelimited": "%20", "pipeDelimited": "%7C", "tabDelimited": "%09"}
+
+
+def _query_pairs(binding: Mapping[str, Json], value: Json) -> list[tuple[str, str]]:
+    """Encoded name and value of each query parameter that the argument becomes."""
+    safe = "!*'();:@/?$," if binding.get("allow_reserved") else ""
+    return _form_pairs(binding, value, functools.partial(_encode, safe=safe))
+
+
+def _form_pairs(binding: Mapping[str, Json], value: Json, encode: Any) -> list[tuple[str, str]]:
+    name, style = str(binding["name"]), str(binding.get("style", "form"))
+    explode = bool(binding.get("explode", style == "form"))
+    if value is None or value == []:
+        return []
+    if style == "json":
+        return [(encode(name), encode(orjson.dumps(value).decode()))]
+    if style == "deepObject" and isinstance(value, dict):
+        return [(encode(key), encode(text)) for key, text in _deep(name, value)]
+    if isinstance(value, list):
+        parts = _parts(value, explode=explode, encode=encode)
+        if explode:
+            return [(encode(name), part) for part in parts]
+        return [(encode(name), _SEPARATORS.get(style, ",").join(parts))]
+    if isinstance(value, dict):
+        if explode:
+            return [(encode(key), encode(text_of(item))) for key, item in value.items()]
+        return [(encode(name), _SEPARATORS.get(style, ",").join(_parts(value, explode=False, encode=encode)))]
+    return [(encode(name), encode(text_of(value)))]
+
+
+def _deep(name: str, value: Json) -> Iterable[tuple[str, str]]:
+    """name[key]=value, to any depth."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _deep(f"{name}[{key}]", item)
+    elif isinstance(value, list):
+        for item in value:
+            yield name, text_of(item)
+    elif value is not None:
+        yield name, text_of(value)
+
+
+def _header_name(name: str) -> str:
+    if not _TOKEN.fullmatch(name) or name.lower() in _FORBIDDEN_HEADERS:
+        raise RequestNotPossible(f"“{name[:80]}” is no header that a call may set.")
+    return name
+
+
+def _header_value(binding: Mapping[str, Json], value: Json) -> str:
+    explode = bool(binding.get("explode", False))
+    if binding.get("style") == "json":
+        text = orjson.dumps(value).decode()
+    else:
+        text = ",".join(_parts(value, explode=explode, encode=str))
+    return header_text(text, str(binding["name"]))
+
+
+def header_text(text: str, name: str) -> str:
+    """The text, when it can stand in a header. Raises RequestNotPossible: line breaks would begin a new header."""
+    if re.search(r"[^\x20-\x7e]", text):
+        raise RequestNotPossible(
+            f"“{name}” is sent in a header, which takes letters, digits and signs of ASCII on one line only."
+        )
+    return text
+
+
+def _cookie(binding: Mapping[str, Json], value: Json) -> str:
+    return f"{_encode(str(binding['name']))}={','.join(_parts(value, explode=False, encode=_encode))}"
+
+
+# --- bodies -----------------------------------------------------------------------------------------------
+
+
+def _body(
+    method: str,
+    media_type: str,
+    bindings: Mapping[str, Mapping[str, Json]],
+    placed: list[tuple[Mapping[str, Json], Json]],
+) -> tuple[bytes, str]:
+    """Content and Content-Type, ("", "") when there is no body."""
+    whole = next((value for binding, value in placed if binding.get("pointer") == ""), None)
+    is_whole = any(binding["in"] == "body" and binding.get("pointer") == "" for binding in bindings.values())
+    if not media_type or (not placed and (is_whole or method not in ("POST", "PUT", "PATCH"))):
+        return b"", ""
+    fields = [(binding, value) for binding, value in placed if binding.get("pointer") != ""]
+    if media_type.endswith(("/json", "+json")):
+        value = whole if is_whole else {str(binding["name"]): value for binding, value in fields}
+        return _json(value), media_type
+    if isinstance(whole, dict):
+        fields = [({"name": name}, value) for name, value in whole.items()]
+    if media_type == "application/x-www-form-urlencoded" and (fields or not is_whole):
+        pairs = [pair for binding, value in fields for pair in _urlencoded_pairs(binding, value)]
+        return "&".join(f"{name}={value}" for name, value in pairs).encode(), media_type
+    if media_type.startswith("multipart/") and (fields or not is_whole):
+        return _multipart(media_type, fields)
+    return text_of(whole).encode(), media_type + ("; charset=utf-8" if media_type.startswith("text/") else "")
+
+
+def _json(value: Json) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError as error:
+        raise RequestNotPossible(f"The body can't be written as JSON: {error}.") from error
+
+
+def _urlencoded_pairs(binding: Mapping[str, Json], value: Json) -> list[tuple[str, str]]:
+    """Form fields; objects without a style of their own go as JSON, as the standard says."""
+    if isinstance(value, dict) and "style" not in binding:
+        binding = {**binding, "style": "json"}
+    return _form_pairs(binding, value, functools.partial(quote_plus, safe=""))
+
+
+def _multipart(media_type: str, fields: list[tuple[Mapping[str, Json], Json]]) -> tuple[bytes, str]:
+    """RFC 7578."""
+    boundary = f"nlops-{secrets.token_hex(16)}"
+    lines: list[bytes] = []
+    for binding, value in fields:
+        name = str(binding["name"])
+        for item in value if isinstance(value, list) else [value]:
+            disposition = f'form-data; name="{_quoted(name)}"'
+            kind = str(binding.get("contentType", ""))
+            if binding.get("file"):
+                disposition += f'; filename="{_quoted(name)}"'
+                kind = kind or "application/octet-stream"
+            elif isinstance(item, dict):
+                kind = kind or "application/json"
+            lines += [f"--{boundary}".encode(), f"Content-Disposition: {disposition}".encode()]
+            if re.fullmatch(r"[\w.+-]+/[\w.+-]+", kind):
+                lines.append(f"Content-Type: {kind}".encode())
+            lines += [b"", text_of(item).encode()]
+    lines += [f"--{boundary}--".encode(), b""]
+    return b"\r\n".join(lines), f"{media_type}; boundary={boundary}"
+
+
+def _quoted(name: str) -> str:
+    return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+
+
+# --- sending ----------------------------------------------------------------------------------------------
+
+
+def send(request: Request, *, timeout: float = TIMEOUT_SECONDS, max_bytes: int = MAX_RESPONSE_BYTES) -> Response:
+    """Send the request on a connection of its own; redirects are not followed, proxies of the environment not used.
+
+    Raises ProductUnreachable.
+    """
+    began = time.monotonic()
+    host = urlsplit(request.url).netloc.rpartition("@")[2]
+    headers = {"Accept-Encoding": "identity", **request.headers}
+    try:
+        # A kept connection that the product closes meanwhile would leave a write in doubt: never kept.
+        with (
+            httpx2.Client(trust_env=False, follow_redirects=False, timeout=timeout, verify=_tls(request.url)) as client,
+            client.stream(request.method, request.url, headers=headers, content=request.content or None) as answer,
+        ):
+            content, truncated = _read(answer, max_bytes, began, host)
+            found = {name.lower(): value for name, value in answer.headers.items() if name.lower() != "set-cookie"}
+            body = parse_body(content, found.get("content-type", ""), whole=not truncated)
+            return Response(answer.status_code, found, body, truncated, time.monotonic() - began)
+    except httpx2.HTTPError as error:
+        raise _unreachable(error, host, timeout) from error
+    except (httpx2.InvalidURL, ValueError) as error:
+        raise RequestNotPossible(
+            f"The address of {host or 'the product'} can't be used; check the connection's base URL."
+        ) from error
+
+
+def _tls(url: str) -> ssl.SSLContext | bool:
+    return _tls_context() if url.startswith("https:") else False
+
+
+@functools.cache
+def _tls_context() -> ssl.SSLContext:
+    return httpx2.create_ssl_context(trust_env=False)
+
+
+def _read(answer: httpx2.Response, max_bytes: int, began: float, host: str) -> tuple[bytes, bool]:
+    content = bytearray()
+    for chunk in answer.iter_bytes():
+        content += chunk
+        if len(content) > max_bytes:
+            return bytes(content[:max_bytes]), True
+        if time.monotonic() - began > TOTAL_SECONDS:
+            raise ProductUnreachable(
+                f"{host} was still sending its answer after {TOTAL_SECONDS:.0f} seconds, so nlops stopped reading.",
+                sent=True,
+            )
+    return bytes(content), False
+
+
+def _unreachable(error: httpx2.HTTPError, host: str, timeout: float) -> ProductUnreachable:
+    """The failure in words for the person, and whether the product may have got the request."""
+    match error:
+        case httpx2.ConnectTimeout() | httpx2.PoolTimeout():
+            return ProductUnreachable(
+                f"{host} could not be reached within {timeout:.0f} seconds. Check that the product runs and that the "
+                "connection's base URL is right.",
+                sent=False,
+            )
+        case httpx2.ConnectError():
+            return ProductUnreachable(_connect_message(error, host), sent=False)
+        case httpx2.UnsupportedProtocol() | httpx2.LocalProtocolError():
+            return RequestNotPossible(f"The request to {host} can't be sent as HTTP; check the connection.")
+        case httpx2.TimeoutException():
+            return ProductUnreachable(f"{host} did not answer within {timeout:.0f} seconds.", sent=True)
+        case _:
+            return ProductUnreachable(f"{host} closed the connection before it answered.", sent=True)
+
+
+def _connect_message(error: Exception, host: str) -> str:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return (
+                f"The TLS certificate of {host} is not trusted ({cause.verify_message}). Ask the product's operator "
+                "for a valid certificate, or use the host name that the certificate names."
+            )
+        if isinstance(cause, ssl.SSLError):
+            return f"{host} does not speak TLS as expected. Check whether the base URL should begin with http://."
+        cause = cause.__cause__ or cause.__context__
+    if "name" in str(error).lower() or "address" in str(error).lower():
+        return f"The host name of {host} is not known. Check the connection's base URL."
+    return (
+        f"{host} can't be reached: the connection was refused. Check that the product runs and that the connection's "
+        "base URL is right."
+    )
+
+
+def parse_body(content: bytes, content_type: str, *, whole: bool = True) -> Json:
+    """JSON value where it is JSON, else text; None for nothing. What can't be shown is named instead."""
+    if not content:
+        return None
+    kind = content_type.partition(";")[0].strip().lower()
+    looks_like_json = kind.endswith(("/json", "+json")) or content.lstrip()[:1] in (b"{", b"[")
+    if whole and looks_like_json:
+        try:
+            return _storable(jiter.from_json(content, allow_inf_nan=False))
+        except ValueError:
+            pass  # it says JSON and is none: shown as the text that it is
+    if b"\x00" in content or kind.startswith(("image/", "audio/", "video/", "application/octet-stream")):
+        return f"({len(content)} bytes of {kind or 'binary data'})"
+    charset = re.search(r"charset=\"?([\w.-]+)", content_type, re.I)
+    try:
+        return content.decode(charset[1] if charset else "utf-8", "replace")
+    except LookupError:
+        return content.decode("utf-8", "replace")
+
+
+def _storable(value: Json) -> Json:
+    """The value as PostgreSQL and orjson can keep it: no NUL characters, no infinities, long integers as text."""
+    if isinstance(value, str):
+        return value.replace("\x00", "")
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if isinstance(value, dict):
+        return {key.replace("\x00", ""): _storable(item) for key, item in value.items()}
+    if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**64:
+        return str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,10 @@
+from django.urls import path
+
+from specs import api
+
+urlpatterns = [
+    path("products/", api.ProductListView.as_view(), name="api_products"),
+    path("products/<slug:slug>/versions/", api.VersionListView.as_view(), name="api_versions"),
+    path("products/<slug:slug>/versions/<int:number>/", api.VersionView.as_view(), name="api_version"),
+    path("products/<slug:slug>/versions/<int:number>/activate/", api.ActivateView.as_view(), name="api_activate"),
+]
