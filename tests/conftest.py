@@ -22,6 +22,7 @@ from accounts.models import Member, MemberRole, Tenant
 from nlops.celery import app as celery
 from nlops.services import testing
 from nlops.services.provision import provision
+from tests.demo_product import demo_product  # noqa: F401
 from tests.factories import MemberFactory, TenantFactory
 
 #: Tables of the application that tests may empty between them; production grants no TRUNCATE.
