@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import orjson
 
+from nlops.core.retrieval import document
 from nlops.core.types import Effect, Json
 from specs.ingest.arguments import Argument, ArgumentTable, Binding, ObjectView, body_arguments, is_secret
 from specs.ingest.effects import effect_of
@@ -602,16 +603,13 @@ def _server_url(server: dict[str, Json]) -> str:
 
 
 def _search_text(name: str, summary: str, description: str, source: _Source, service: str, table: ArgumentTable) -> str:
-    """What the ranking reads: the summary counts twice."""
-    tags = [tag for tag in _list(source.node.get("tags")) if isinstance(tag, str)]
-    parts = [
-        summary,
-        summary,
-        " ".join(words(name)),
-        " ".join(words(re.sub(r"\{[^{}]*\}", " ", source.path))),
-        service,
-        *tags[:5],
-        first_sentence(description),
-        " ".join(word for argument in table.properties for word in words(argument)),
-    ]
-    return "\n".join(dict.fromkeys(parts[1:])) + "\n" + summary
+    """What the ranking reads."""
+    return document(
+        name=name,
+        method=source.method,
+        path=source.path,
+        summary=summary,
+        description=description,
+        service=service,
+        parameters=table.properties,
+    )
