@@ -42,10 +42,12 @@ def reply_values(posted: Any, questions: list[dict[str, Json]]) -> dict[str, str
 
 def _field(question: dict[str, Json]) -> forms.Field:
     schema = question.get("schema") or {}
+    required = bool(question.get("required", True))
+    label = question.get("label") or question["name"]
     options: dict[str, Any] = {
-        "label": question.get("label") or question["name"],
+        "label": label if required else f"{label} (optional)",
         "help_text": question.get("help", ""),
-        "required": bool(question.get("required", True)),
+        "required": required,
     }
     if question.get("secret"):
         # "new-password" keeps browsers from filling in the person's own password for nlops.
@@ -53,7 +55,7 @@ def _field(question: dict[str, Json]) -> forms.Field:
             widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}), strip=False, **options
         )
     if "enum" in schema:
-        return forms.ChoiceField(choices=_choices(schema["enum"], options["required"]), **options)
+        return forms.ChoiceField(choices=_choices(schema["enum"], required), **options)
     kinds = schema.get("type", "string")
     kind = next((k for k in kinds if k != "null"), "string") if isinstance(kinds, list) else kinds
     if kind == "boolean":

@@ -99,9 +99,7 @@ def approval_for_operator(pk: UUID) -> QuerySet[Approval]:
 def call_view_of(approval: Approval) -> dict[str, Json]:
     """The call as it stood when the approval was asked for."""
     event = (
-        Event.objects.filter(
-            Q(kind=EventKind.APPROVAL), run_id=approval.run_id, data__call__id=approval.call.key
-        )
+        Event.objects.filter(Q(kind=EventKind.APPROVAL), run_id=approval.run_id, data__call__id=approval.call.key)
         .order_by("-sequence")
         .first()
     )

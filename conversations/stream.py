@@ -18,7 +18,8 @@ from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.template.loader import render_to_string
 from django.utils import timezone
-from redis import RedisError, asyncio as redis
+from redis import RedisError
+from redis import asyncio as redis
 
 from accounts.context import tenant_context
 from accounts.models import Member

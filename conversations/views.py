@@ -68,9 +68,7 @@ class ChatView(ChatRequired, View):
         """The reason beside the field, the text still in it."""
         status = 429 if isinstance(error, Throttled) else 422
         if self.request.htmx:
-            response = render(
-                self.request, "conversations/chat.html#problem", {"problem": str(error)}, status=status
-            )
+            response = render(self.request, "conversations/chat.html#problem", {"problem": str(error)}, status=status)
             return reswap(retarget(response, "#composer-problem"), "innerHTML")
         context = self.context(conversation) | {"problem": str(error), "text": text}
         return render(self.request, "conversations/chat.html", context, status=status)

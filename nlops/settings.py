@@ -323,6 +323,7 @@ UNFOLD = {
     "SITE_HEADER": "nlops",
     "SITE_URL": "/",
     "SITE_SYMBOL": "forum",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/icon.svg"}],
     "SHOW_HISTORY": True,
     "ENVIRONMENT": "accounts.admin.environment",
 }

@@ -12,6 +12,7 @@ urlpatterns = [
     path("_allauth/", include("allauth.headless.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/", include("conversations.urls_api")),
+    path("api/", include("specs.urls_api")),
     path("", include("accounts.urls")),
     path("", include("specs.urls")),
     path("", include("conversations.urls")),

@@ -52,6 +52,7 @@ class UploadForm(forms.Form):
 class ConnectionForm(forms.ModelForm):
     """How to reach the product. The secret is written, never shown."""
 
+    base_url = forms.URLField(label="Base URL", max_length=500, assume_scheme="https")
     secret = forms.CharField(
         required=False,
         strip=False,
@@ -62,7 +63,6 @@ class ConnectionForm(forms.ModelForm):
         model = Connection
         fields = ["base_url", "auth_kind", "auth_name", "username", "token_url", "refresh_url"]
         labels = {
-            "base_url": "Base URL",
             "auth_kind": "Authentication",
             "auth_name": "Name of the header or parameter",
             "username": "User name or client id",
@@ -78,22 +78,11 @@ class ConnectionForm(forms.ModelForm):
         else:
             secret.help_text = "The password, key or token. It is stored encrypted and never shown again."
 
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or self.cleaned_data
-        for name in _NEEDS.get(data.get("auth_kind", ""), ()):
-            if not data.get(name) and not (name == "secret" and self.instance.secret):
-                self.add_error(name, "This kind of authentication needs it.")
-        return data
-
-
-#: What each kind of authentication can't do without.
-_NEEDS = {
-    AuthKind.BEARER: ("secret",),
-    AuthKind.API_KEY_HEADER: ("auth_name", "secret"),
-    AuthKind.API_KEY_QUERY: ("auth_name", "secret"),
-    AuthKind.BASIC: ("username", "secret"),
-    AuthKind.OAUTH2_PASSWORD: ("username", "token_url", "secret"),
-}
+    def add_flow_error(self, message: str) -> None:
+        """Put what the flow refused beside the field that it names first ("Token URL: …")."""
+        name, _, rest = message.partition(": ")
+        field = next((key for key, field in self.fields.items() if rest and str(field.label).startswith(name)), None)
+        self.add_error(field, rest if field else message)
 
 
 def guess_connection(version: SpecVersion) -> dict[str, Any]:

@@ -14,13 +14,14 @@ from django.views import View
 from accounts.permissions import OperatorRequired
 from nlops.core.types import Decision
 from specs import whitelist
+from specs.flows import FlowError
 from specs.flows.activate_version import activate_version
 from specs.flows.call_product import test_connection
 from specs.flows.save_connection import save_connection
 from specs.flows.set_policy import set_policies
 from specs.flows.upload_version import upload_version
 from specs.forms import ConnectionForm, ProductForm, UploadForm, guess_connection
-from specs.models import Connection, Product, Service, VersionStatus
+from specs.models import Connection, Product, Service, SpecVersion, VersionStatus
 
 _HEAVY = ("source", "definitions")
 
@@ -66,8 +67,7 @@ class ProductRoom(OperatorRequired, View):
         """The active version, else the newest that is ready, without its heavy columns."""
         versions = self.product.versions.defer(*_HEAVY)
         return (
-            versions.filter(status=VersionStatus.ACTIVE).first()
-            or versions.filter(status=VersionStatus.READY).first()
+            versions.filter(status=VersionStatus.ACTIVE).first() or versions.filter(status=VersionStatus.READY).first()
         )
 
     def page(self, template: str, status: int = 200, **context: Any) -> HttpResponse:
@@ -90,10 +90,12 @@ class ProductView(ProductRoom):
             return self.versions(form, status=422)
         file = form.cleaned_data["file"]
         try:
-            upload_version(self.product, file.read(), file.name, request.member)  # type: ignore[attr-defined]
-        except SpecFlowError as error:
+            version = upload_version(self.product, file.read(), file.name, request.member)  # type: ignore[attr-defined]
+        except FlowError as error:
             form.add_error("file", str(error))
             return self.versions(form, status=422)
+        if version.status != VersionStatus.DRAFT:
+            messages.info(request, f"This very file is version {version.number} already.")
         return redirect("product", slug)
 
     def versions(self, form: UploadForm, status: int = 200) -> HttpResponse:
@@ -116,7 +118,7 @@ class ActivateView(ProductRoom):
         version = get_object_or_404(self.product.versions, number=number)
         try:
             activate_version(version, request.member)  # type: ignore[attr-defined]
-        except SpecFlowError as error:
+        except FlowError as error:
             messages.error(request, str(error))
         else:
             messages.success(request, f"Version {number} is active now. Running requests stay on theirs.")
@@ -138,8 +140,8 @@ class ConnectionView(ProductRoom):
         try:
             # Without a new secret the stored one is kept.
             save_connection(self.product, **{k: v for k, v in form.cleaned_data.items() if k != "secret" or v})
-        except SpecFlowError as error:
-            form.add_error("base_url", str(error))
+        except FlowError as error:
+            form.add_flow_error(str(error))
             return self.connection(form, status=422)
         messages.success(request, "Saved. Test it now.")
         return redirect("product_connection", slug)
@@ -194,6 +196,7 @@ class WhitelistView(ProductRoom):
         wanted = {key: value for key, value in request.POST.items() if key.startswith("decision-")}
         operations = [o for o in whitelist.operations_of(version) if f"decision-{o.pk}" in wanted] if version else []
         chosen = {o.key: _listed(wanted[f"decision-{o.pk}"]) for o in operations}
+        # Raises FlowError only for operations that the product has not: these were just read from it.
         set_policies(self.product, chosen, request.member)  # type: ignore[attr-defined]
         if not request.htmx:  # type: ignore[attr-defined]
             messages.success(request, "Saved.")

@@ -44,9 +44,10 @@
     box.dataset.after = String(Math.max(Number(box.dataset.after || 0), Number(placed.dataset.version)));
   }
 
+  // A confirmation gets the focus itself, not its Yes: a key pressed a moment too late must not agree to anything.
   function focusIn(card) {
-    const first = card.querySelector("input:not([type=hidden]), select, textarea") ?? card.querySelector("[data-focus-first]");
-    first?.focus({ preventScroll: true });
+    const first = card.querySelector("input:not([type=hidden]), select, textarea") ?? card;
+    first.focus({ preventScroll: true });
   }
 
   function announce(text) {

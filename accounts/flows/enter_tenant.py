@@ -41,6 +41,4 @@ def leave_tenant(request: HttpRequest) -> None:
         return
     del request.session[TENANT]
     with tenant_context(tenant_id):
-        StaffAccess.objects.filter(pk=access_id, user_id=request.user.pk, ended_at=None).update(
-            ended_at=timezone.now()
-        )
+        StaffAccess.objects.filter(pk=access_id, user_id=request.user.pk, ended_at=None).update(ended_at=timezone.now())
