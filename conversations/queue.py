@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import functools
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import structlog
@@ -13,9 +16,23 @@ from kombu.exceptions import OperationalError
 
 log = structlog.get_logger(__name__)
 
+_is_driven_here: ContextVar[bool] = ContextVar("nlops_driven_here", default=False)
+
+
+@contextmanager
+def driven_here() -> Iterator[None]:
+    """No word about runs goes out inside: the caller does their work itself, with `conversations.flows.advance`."""
+    token = _is_driven_here.set(True)
+    try:
+        yield
+    finally:
+        _is_driven_here.reset(token)
+
 
 def look_at(tenant_id: uuid.UUID, run_id: uuid.UUID, *, delay: float = 0.0) -> None:
     """Ask a worker to look at the run, once the transaction is committed, `delay` seconds later."""
+    if _is_driven_here.get():
+        return
     send_after_commit("conversations.tasks.advance_run", str(tenant_id), str(run_id), delay=delay)
 
 

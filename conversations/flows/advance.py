@@ -23,7 +23,7 @@ from accounts.context import tenant_context
 from accounts.encryption import decrypt
 from conversations.dispatch import DispatchRefused, check_dispatch
 from conversations.flows.select_tools import select_operations
-from conversations.flows.step import context_of, model_of, step, tools_of
+from conversations.flows.step import context_of, model_name, model_of, step, tools_of
 from conversations.models import Attempt, Call, Run
 from conversations.queue import look_at
 from conversations.recording import append_events, lock
@@ -307,8 +307,3 @@ def _accept(tenant_id: uuid.UUID | str, run_id: uuid.UUID | str, claim: Claim, e
         run.model = model_name(run)
         transition = step(run, event, state=RunState.from_json(run.state))
         return transition.state.work is not None and not transition.state.work.delay
-
-
-def model_name(run: Run) -> str:
-    """What the run's tenant uses, for the record."""
-    return run.tenant.model or settings.NLOPS_MODEL

@@ -18,9 +18,14 @@ from specs.models import Operation
 from specs.querysets import decision_for, tools
 
 
+def model_name(run: Run) -> str:
+    """The model that the run began with, else the one that its tenant uses now."""
+    return run.model or run.tenant.model or settings.NLOPS_MODEL
+
+
 def model_of(run: Run) -> ChatModel:
-    """The model that the run's tenant uses. Raises nlops.llm.registry.ModelConfigurationError."""
-    return model_from_spec(run.tenant.model or settings.NLOPS_MODEL)
+    """The run's model, the same to its end. Raises nlops.llm.registry.ModelConfigurationError."""
+    return model_from_spec(model_name(run))
 
 
 def tools_of(state: RunState) -> dict[str, Tool]:
