@@ -305,7 +305,11 @@ class _Compiler:
     def _arguments(
         self, parameters: list[tuple[str, dict[str, Json]]], source: _Source, refs: set[str]
     ) -> Iterable[Argument]:
-        placeholders = re.findall(r"\{([^{}]+)\}", source.path)
+        declared = {parameter["name"] for _, parameter in parameters if parameter.get("in") == "path"}
+        placeholders = dict.fromkeys(re.findall(r"\{([^{}]+)\}", source.path))
+        for name in [name for name in placeholders if name not in declared]:
+            self._warn(source.pointer, f"The path's “{{{name[:80]}}}” is no parameter; it was taken as a text.")
+            yield Argument("path", name, {"type": "string"}, True, {"in": "path", "name": name})
         for reference, parameter in parameters:
             if parameter.get("in") in ("body", "formData") and self._document.is_swagger:
                 continue
@@ -314,16 +318,10 @@ class _Compiler:
                 self._shared[reference] = (self._argument(parameter, needed), needed)
             argument, needed = self._shared[reference]
             refs |= needed
-            if argument is None or self._is_credential(argument, source):
+            if argument is None or self._is_credential(argument):
                 continue
-            if argument.place == "path":
-                if argument.name not in placeholders:
-                    continue
-                placeholders = [name for name in placeholders if name != argument.name]
-            yield argument
-        for name in dict.fromkeys(placeholders):
-            self._warn(source.pointer, f"The path's “{{{name[:80]}}}” is no parameter; it was taken as a text.")
-            yield Argument("path", name, {"type": "string"}, True, {"in": "path", "name": name})
+            if argument.place != "path" or argument.name in placeholders:
+                yield argument
 
     def _argument(self, parameter: dict[str, Json], refs: set[str]) -> Argument | None:
         """A parameter as an argument; None for headers that are not the caller's to choose."""
@@ -370,7 +368,7 @@ class _Compiler:
             binding["allow_reserved"] = True
         return parameter.get("schema", {})
 
-    def _is_credential(self, argument: Argument, source: _Source) -> bool:
+    def _is_credential(self, argument: Argument) -> bool:
         """Whether the connection supplies it: a parameter that repeats an API key of the security schemes."""
         return any(
             isinstance(scheme, dict)

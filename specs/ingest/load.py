@@ -168,7 +168,7 @@ def _parse_yaml(text: str) -> Json:
     if mark == b"-":
         raise _yaml_error(answer.decode())
     value = parse_json(answer)
-    if isinstance(value, list) and len(re.findall(r"^---(?:\s|$)", text, re.M)) > 1:
+    if isinstance(value, list) and re.search(r"\n---(?:\s|$)", text.strip()):
         raise SpecError(
             "The file holds several YAML documents (separated by ---). Keep the API description and remove the rest."
         )
