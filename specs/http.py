@@ -166,7 +166,7 @@ def _parts(value: Json, *, explode: bool, encode: Any, equals: str = "=") -> lis
 def _path(route: str, placed: Iterable[tuple[Mapping[str, Json], Json]]) -> str:
     for binding, value in placed:
         name = str(binding["name"])
-        route = route.replace(f"{{{name}}}", _path_value(name, binding, value).replace("{", "%7B"))
+        route = route.replace(f"{{{name}}}", _path_value(name, binding, value))
     missing = re.search(r"\{([^{}]*)\}", route)
     if missing:
         raise RequestNotPossible(f"The path needs a value for “{missing[1]}”.")
