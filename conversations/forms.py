@@ -15,7 +15,7 @@ PREFIX = "value"
 class YesNo(forms.CheckboxInput):
     """A checkbox that sends "true" or "false", so that an unticked box is an answer, too."""
 
-    def value_from_datadict(self, data: Any, files: Any, name: str) -> str:
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
         return "true" if super().value_from_datadict(data, files, name) else "false"
 
     def format_value(self, value: Any) -> str:

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 from django.utils import timezone
 from redis import RedisError
@@ -51,7 +52,7 @@ class Listener:
     session_key: str
 
 
-async def stream(request: HttpRequest, pk: UUID) -> HttpResponse:
+async def stream(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     """`text/event-stream`: one `run` event per changed block, its id the sequence number to go on after."""
     member = request.member  # type: ignore[attr-defined]
     if member is None:

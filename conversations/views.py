@@ -12,10 +12,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views import View
 from django_htmx.http import HttpResponseClientRefresh, push_url, reswap, retarget
 
 from accounts.permissions import MemberRequired, OperatorRequired
+from accounts.requests import MemberRequest
 from accounts.throttle import Throttled
 from conversations import querysets
 from conversations.flows import FlowError
@@ -43,25 +43,25 @@ class ChatRequired(MemberRequired):
         return super().dispatch(request, *args, **kwargs)
 
 
-class ChatView(ChatRequired, View):
+class ChatView(ChatRequired):
     """`/` begins a conversation, `/c/ID/` shows one and takes its next message."""
 
-    def get(self, request: HttpRequest, pk: UUID | None = None) -> HttpResponse:
+    def get(self, request: MemberRequest, pk: UUID | None = None) -> HttpResponse:
         return render(request, "conversations/chat.html", self.context(self.conversation(pk)))
 
-    def post(self, request: HttpRequest, pk: UUID | None = None) -> HttpResponse:
+    def post(self, request: MemberRequest, pk: UUID | None = None) -> HttpResponse:
         conversation = self.conversation(pk)
         text = request.POST.get("text", "")
         try:
-            run = ask(request.member, text, conversation)  # type: ignore[attr-defined]
+            run = ask(request.member, text, conversation)
         except (FlowError, Throttled) as error:
             return self.refused(conversation, text, error)
-        if not request.htmx:  # type: ignore[attr-defined]
+        if not request.htmx:
             return redirect(_address(run))
         if conversation is None:
             response = render(request, "conversations/chat.html#chat", self.context(run.conversation))
             return push_url(response, reverse("conversation", args=[run.conversation_id]))
-        block = querysets.run_block(run.pk, request.member)  # type: ignore[attr-defined]
+        block = querysets.run_block(run.pk, request.member)
         return HttpResponse(render_block(block))
 
     def refused(self, conversation: Conversation | None, text: str, error: Exception) -> HttpResponse:
@@ -93,25 +93,25 @@ class ChatView(ChatRequired, View):
         }
 
 
-class NewsView(ChatRequired, View):
+class NewsView(ChatRequired):
     """The blocks that changed after a sequence number: for pages that can't keep a stream open."""
 
-    def get(self, request: HttpRequest, pk: UUID) -> HttpResponse:
-        conversation = get_object_or_404(querysets.conversations_of(request.member), pk=pk)  # type: ignore[attr-defined]
+    def get(self, request: MemberRequest, pk: UUID) -> HttpResponse:
+        conversation = get_object_or_404(querysets.conversations_of(request.member), pk=pk)
         after = request.GET.get("after", "")
         if not after.isdecimal() or len(after) > 9:
             raise Http404
         if querysets.last_sequence(conversation.pk) <= int(after):
             return HttpResponse()
-        blocks = querysets.run_blocks(conversation.pk, request.member, after=int(after))  # type: ignore[attr-defined]
+        blocks = querysets.run_blocks(conversation.pk, request.member, after=int(after))
         return HttpResponse("".join(render_block(block) for block in blocks))
 
 
-class RunActView(ChatRequired, View):
+class RunActView(ChatRequired):
     """An act of the requester on a run. Answers with the run's block as it is then."""
 
-    def post(self, request: HttpRequest, pk: UUID, act: str) -> HttpResponse:
-        member = request.member  # type: ignore[attr-defined]
+    def post(self, request: MemberRequest, pk: UUID, act: str) -> HttpResponse:
+        member = request.member
         run = get_object_or_404(Run.objects.select_related("conversation"), pk=pk, conversation__member=member)
         block = querysets.run_block(run.pk, member)
         problem = ""
@@ -121,7 +121,7 @@ class RunActView(ChatRequired, View):
             problem = str(error)
         if act == "feedback":
             return self.judged(run, problem)
-        if not request.htmx:  # type: ignore[attr-defined]
+        if not request.htmx:
             if problem:
                 messages.error(request, problem)
             return redirect(_address(run))
@@ -161,39 +161,39 @@ def _address(run: Run) -> str:
     return f"{reverse('conversation', args=[run.conversation_id])}#run-{run.pk}"
 
 
-class ApprovalsView(OperatorRequired, View):
+class ApprovalsView(OperatorRequired):
     """What waits for an operator, and what was decided."""
 
-    def get(self, request: HttpRequest) -> HttpResponse:
+    def get(self, request: MemberRequest) -> HttpResponse:
         context = {
             "room": "approvals",
             "waiting": [(a, querysets.call_view_of(a)) for a in querysets.waiting_approvals()[:100]],
             "decided": querysets.decided_approvals()[:50],
         }
         template = "conversations/approvals.html"
-        return render(request, f"{template}#queue" if request.htmx else template, context)  # type: ignore[attr-defined]
+        return render(request, f"{template}#queue" if request.htmx else template, context)
 
 
-class ApprovalsCountView(OperatorRequired, View):
+class ApprovalsCountView(OperatorRequired):
     """The badge of the navigation."""
 
-    def get(self, request: HttpRequest) -> HttpResponse:
+    def get(self, request: MemberRequest) -> HttpResponse:
         count = querysets.waiting_approvals().count()
         return render(request, "conversations/approvals.html#count", {"count": count})
 
 
-class ApprovalView(OperatorRequired, View):
+class ApprovalView(OperatorRequired):
     """One approval: who asked, the exact request, where each value came from; decides on POST."""
 
-    def get(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+    def get(self, request: MemberRequest, pk: UUID) -> HttpResponse:
         approval = get_object_or_404(querysets.approval_for_operator(pk))
         return render(request, "conversations/approval.html", self.context(approval))
 
-    def post(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+    def post(self, request: MemberRequest, pk: UUID) -> HttpResponse:
         approval = get_object_or_404(querysets.approval_for_operator(pk))
         agreed, reason = request.POST.get("decision") == "approve", request.POST.get("reason", "")
         try:
-            decide(request.member, approval, agreed, reason)  # type: ignore[attr-defined]
+            decide(request.member, approval, agreed, reason)
         except FlowError as error:
             approval.refresh_from_db()
             context = self.context(approval) | {"problem": str(error), "reason": reason}
@@ -213,10 +213,10 @@ class ApprovalView(OperatorRequired, View):
         }
 
 
-class ApprovalStatusView(OperatorRequired, View):
+class ApprovalStatusView(OperatorRequired):
     """Asked every few seconds by an open page: reloads it when somebody else has decided."""
 
-    def get(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+    def get(self, request: MemberRequest, pk: UUID) -> HttpResponse:
         approval = get_object_or_404(querysets.approval_for_operator(pk))
         if approval.status != ApprovalStatus.WAITING:
             return HttpResponseClientRefresh()

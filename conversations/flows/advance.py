@@ -17,6 +17,7 @@ import orjson
 import psutil
 import structlog
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from accounts.context import tenant_context
@@ -26,19 +27,21 @@ from conversations.flows.select_tools import select_operations
 from conversations.flows.step import context_of, model_name, model_of, step, tools_of
 from conversations.models import Attempt, Call, Run
 from conversations.queue import look_at
-from conversations.recording import append_events, lock
+from conversations.recording import append_events, lock, save
 from nlops.core.checkpoints import is_secret
 from nlops.core.engine import (
     Begun,
     CallBlocked,
     CallLost,
     CallReturned,
+    Context,
     EngineEvent,
     ModelAnswered,
     ModelFailed,
     Record,
     RunState,
     WorkKind,
+    advance,
 )
 from nlops.core.prompts import build_messages, system_prompt
 from nlops.core.secrets import redact
@@ -73,7 +76,14 @@ def work_on(tenant_id: uuid.UUID | str, run_id: uuid.UUID | str) -> None:
             except Exception:
                 log.exception("step_failed", work=claim.state.work)
                 event = _after_a_fault(claim)
-            if not _accept(tenant_id, run_id, claim, event):
+            try:
+                if not _accept(tenant_id, run_id, claim, event):
+                    return
+            except (OperationalError, InterfaceError):
+                raise  # the database is away: the sweeper comes back to the run
+            except Exception:
+                log.exception("step_not_accepted", outcome=type(event).__name__)
+                _give_up(tenant_id, run_id, claim)
                 return
 
 
@@ -284,13 +294,29 @@ def _cut_lists(value: Json, keep: int) -> Json:
     return value
 
 
+#: What a person hears of a fault of ours; the log has the cause.
+FAULT = "Something went wrong inside nlops; it was recorded. Please try again."
+
+
 def _after_a_fault(claim: Claim) -> EngineEvent:
-    """A fault of ours must not leave a run turning for ever; the log has the cause."""
+    """A fault of ours must not leave a run turning for ever."""
     work = claim.state.work
-    message = "Something went wrong inside nlops; it was recorded. Please try again."
     if work is not None and work.kind is WorkKind.SEND_CALL:
-        return CallLost(work.call_id, message, sent=True)
-    return ModelFailed(message)
+        return CallLost(work.call_id, FAULT, sent=True)
+    return ModelFailed(FAULT)
+
+
+def _give_up(tenant_id: uuid.UUID | str, run_id: uuid.UUID | str, claim: Claim) -> None:
+    """End a run whose outcome can't be taken; a call that was under way is named as being in doubt."""
+    with tenant_context(tenant_id):
+        run = lock(run_id)
+        if run.lease_token != claim.token:
+            return
+        state = RunState.from_json(run.state)
+        for call in state.calls:
+            if call.status is CallStatus.SENT:
+                call.status = CallStatus.IN_DOUBT
+        save(run, advance(state, ModelFailed(FAULT), Context(tools={}, now=timezone.now())), {})
 
 
 def _accept(tenant_id: uuid.UUID | str, run_id: uuid.UUID | str, claim: Claim, event: EngineEvent) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -13,7 +14,7 @@ from conversations.recording import save
 from nlops.core.engine import Context, EngineEvent, RunState, Transition, advance
 from nlops.core.types import Tool
 from nlops.llm.base import ChatModel
-from nlops.llm.registry import model_from_spec
+from nlops.llm.registry import ModelConfigurationError, model_from_spec
 from specs.models import Operation
 from specs.querysets import decision_for, tools
 
@@ -38,14 +39,14 @@ def tools_of(state: RunState) -> dict[str, Tool]:
 
 def context_of(run: Run, found: dict[str, Tool]) -> Context:
     """What the engine needs to know of this moment."""
-    model = model_of(run)
     zone = ZoneInfo(run.conversation.member.user.time_zone)
-    return Context(
-        tools=found,
-        now=timezone.now().astimezone(zone),
-        languages=model.languages,
-        writes_text=model.writes_text,
-    )
+    context = Context(tools=found, now=timezone.now().astimezone(zone))
+    try:
+        model = model_of(run)
+    except ModelConfigurationError:
+        # Told to the person when the model is needed; a decision or a stop needs none.
+        return context
+    return replace(context, languages=model.languages, writes_text=model.writes_text)
 
 
 def step(run: Run, event: EngineEvent, *, state: RunState | None = None) -> Transition:
