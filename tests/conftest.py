@@ -24,6 +24,7 @@ from nlops.services import testing
 from nlops.services.provision import provision
 from tests.demo_product import demo_product  # noqa: F401
 from tests.factories import MemberFactory, TenantFactory
+from tests.scripted_server import scripted_server  # noqa: F401
 
 #: Tables of the application that tests may empty between them; production grants no TRUNCATE.
 _GRANT_TRUNCATE = "GRANT TRUNCATE ON ALL TABLES IN SCHEMA public TO nlops_app"
