@@ -19,7 +19,7 @@ CHECK_ENVIRONMENT = \
 	CELERY_BROKER_URL=redis://127.0.0.1:1/0 CACHE_URL=redis://127.0.0.1:1/1 \
 	ALLOWED_HOSTS=nlops.example DEBUG=0 NLOPS_INSECURE_HTTP=0
 
-.PHONY: help setup demo test test-fast check chromium clean
+.PHONY: help setup demo test test-fast eval check chromium clean
 
 help: ## These lines
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -43,6 +43,9 @@ test: $(READY) chromium ## All tests
 
 test-fast: $(READY) ## The tests that take no seconds and no browser
 	@exec $(PY) -m pytest -n 2 -m "not slow and not browser"
+
+eval: $(READY) ## How well requests are understood: the demo's suite, against the running demo
+	@exec $(PY) manage.py evaluate evaluation/suites/demo.yaml
 
 check: $(READY) ## Style, types, import layers, migrations, templates, deployment, security
 	$(VENV)/bin/ruff check .

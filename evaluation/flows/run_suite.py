@@ -80,11 +80,13 @@ def run_suite(
     model: str = "",
     only: str = "",
     report: Callable[[Outcome], None] = lambda outcome: None,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Execution:
     """Run the cases as the member and save their scores; `report` hears of every case as it ends.
 
     `model` is a specification as in NLOPS_MODEL, empty for the one that the tenant uses; `only` leaves out the cases
-    whose names don't hold it. Call it outside of a tenant's context. Raises SuiteNotRunnable.
+    whose names don't hold it; `sleep` waits for the throttle and for a product that asks to wait. Call it outside of
+    a tenant's context. Raises SuiteNotRunnable.
     """
     tenant_id = suite.tenant_id
     with tenant_context(tenant_id):
@@ -97,7 +99,7 @@ def run_suite(
     outcomes = []
     with structlog.contextvars.bound_contextvars(evaluation=str(run.pk)), driven_here():
         for case in cases:
-            outcome = _run_case(case, member, model)
+            outcome = _run_case(case, member, model, sleep)
             _save(run, outcome)
             outcomes.append(outcome)
             report(outcome)
@@ -127,7 +129,7 @@ def _check_runnable(model: str) -> None:
         )
 
 
-def _run_case(case: Case, member: Member, model: str) -> Outcome:
+def _run_case(case: Case, member: Member, model: str, sleep: Callable[[float], None]) -> Outcome:
     """All turns of the case in a conversation of its own; what still waits at the end is cancelled."""
     expected = Expectation.from_json(case.expected)
     conversation: Conversation | None = None
@@ -135,10 +137,10 @@ def _run_case(case: Case, member: Member, model: str) -> Outcome:
     started, text = time.monotonic(), ""
     try:
         for turn in case.turns:
-            run = _ask(case, member, turn, conversation, model)
+            run = _ask(member, turn, conversation, model, sleep)
             conversation = run.conversation
             started = time.monotonic()
-            run = _work(run)
+            run = _work(run, sleep)
     except FlowError as error:
         run, text = None, str(error)
     finally:
@@ -151,11 +153,13 @@ def _run_case(case: Case, member: Member, model: str) -> Outcome:
     return Outcome(case, seen, measured, round(seconds, 3), conversation.pk if conversation else None)
 
 
-def _ask(case: Case, member: Member, turn: str, conversation: Conversation | None, model: str) -> Run:
-    """The turn as the member's message, when the member's throttle lets it pass. Raises FlowError."""
+def _ask(
+    member: Member, turn: str, conversation: Conversation | None, model: str, sleep: Callable[[float], None]
+) -> Run:
+    """The turn as the member's message, as soon as the member's throttle lets it pass. Raises FlowError."""
     while True:
         try:
-            with tenant_context(case.tenant_id):
+            with tenant_context(member.tenant_id):
                 run = ask(member, turn, conversation)
                 if not run.model:
                     run.model = model
@@ -163,10 +167,10 @@ def _ask(case: Case, member: Member, turn: str, conversation: Conversation | Non
                 return run
         except Throttled as error:
             log.info("evaluation_throttled", seconds=error.retry_after)
-            time.sleep(error.retry_after)
+            sleep(error.retry_after)
 
 
-def _work(run: Run) -> Run:
+def _work(run: Run, sleep: Callable[[float], None]) -> Run:
     """Do the run's work until a person is waited for or it is over; what takes too long comes back as it is."""
     deadline = time.monotonic() + TURN_SECONDS
     while True:
@@ -176,7 +180,7 @@ def _work(run: Run) -> Run:
         status = RunStatus(run.status)
         if status.is_over or status.waits_for_person or time.monotonic() > deadline:
             return run
-        time.sleep(LOOK_EVERY)
+        sleep(LOOK_EVERY)
 
 
 def _stop(conversation: Conversation, member: Member) -> None:
