@@ -6,9 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
+from django.utils import timezone
 
 from accounts.context import tenant_context
 from conversations.flows.sweep import sweep_runs
@@ -16,6 +18,7 @@ from conversations.models import Attempt, Run
 from tests.conftest import make_people
 from tests.faults.late_product import LateProduct
 from tests.journeys import Journey, connect_product
+from tests.scripted_server import Reply
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -35,15 +38,27 @@ def product(demo_product):
     late.close()
 
 
+def script(request: dict) -> Reply:
+    """A model that does what the tests say; it sees only what the engine sends it."""
+    said = [message["content"] for message in request["messages"] if message["role"] == "user"][-1]
+    if request["messages"][-1]["role"] == "tool":
+        return Reply(text="")
+    if said.startswith("Create a user named "):
+        return Reply(calls=[("create_user", {"username": said.split()[-1]})])
+    return Reply(calls=[("list_groups", {})])
+
+
 @pytest.fixture
-def chat(transactional_db, clean_cache, demo_product, product) -> Journey:
+def chat(transactional_db, clean_cache, demo_product, product, scripted_server, monkeypatch) -> Journey:
+    scripted_server.script = script
+    monkeypatch.setattr(settings, "NLOPS_MODEL", scripted_server.model)
     people = make_people("acme")
     connect_product(people, demo_product, client=demo_product.client("acme"), base_url=product.base_url)
     return Journey(people.customer)
 
 
 @pytest.fixture
-def start_worker(test_database):
+def start_worker(test_database, chat):
     """A worker process of its own on one run."""
     started = []
 
@@ -57,6 +72,7 @@ def start_worker(test_database):
             "SECRET_KEY": settings.SECRET_KEY,
             "NLOPS_ENCRYPTION_KEYS": settings.NLOPS_ENCRYPTION_KEYS,
             "NLOPS_INSECURE_HTTP": "1",
+            "NLOPS_MODEL": settings.NLOPS_MODEL,
         }
         started.append(
             subprocess.Popen([sys.executable, "-c", WORKER, str(run.tenant_id), str(run.pk)], env=environment)
@@ -142,10 +158,6 @@ def test_a_living_worker_keeps_its_lease_and_a_second_one_leaves_the_run_alone(c
 
 
 def test_the_sweeper_finds_a_run_whose_worker_died_and_whose_word_was_lost(chat, product, start_worker):
-    from datetime import timedelta
-
-    from django.utils import timezone
-
     product.be_late("GET", 20)
     chat.say("List all groups", work=False)
     worker = start_worker(chat.run)

@@ -1,0 +1,362 @@
+"""Reaching a product: what a connection holds, how it signs in, and how it renews what has expired."""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+
+from accounts.context import tenant_context
+from accounts.encryption import decrypt
+from specs.flows import FlowError
+from specs.flows.call_product import ProductUnreachable, SignInFailed, call_operation
+from specs.flows.call_product import test_connection as check
+from specs.flows.process_version import process_version
+from specs.flows.save_connection import save_connection
+from specs.flows.upload_version import upload_version
+from specs.models import AuthKind, Connection, Operation, Product
+from tests.conftest import make_people
+
+SECRET = "S3cret! of the service"
+DESCRIPTION = {
+    "openapi": "3.1.0",
+    "paths": {
+        "/health": {"get": {"operationId": "health"}},
+        "/things": {
+            "get": {"operationId": "listThings"},
+            "post": {
+                "operationId": "createThing",
+                "x-idempotency-key": "Idempotency-Key",
+                "requestBody": {
+                    "required": True,
+                    "content": {
+                        "application/json": {"schema": {"type": "object", "properties": {"name": {"type": "string"}}}}
+                    },
+                },
+            },
+        },
+    },
+}
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Service
+
+    def do_GET(self) -> None:
+        self.handle_call()
+
+    def do_POST(self) -> None:
+        length = int(self.headers.get("Content-Length", 0))
+        content = self.rfile.read(length)
+        if urlsplit(self.path).path == "/auth/token":
+            self.handle_token(parse_qs(content.decode()))
+        else:
+            self.handle_call(content)
+
+    def handle_token(self, fields: dict[str, list[str]]) -> None:
+        service = self.server
+        grant = fields["grant_type"][0]
+        with service.lock:
+            service.grants.append(grant)
+            known = (
+                fields.get("refresh_token") == [service.refresh_token]
+                if grant == "refresh_token"
+                else (fields["username"], fields["password"]) == (["svc"], [SECRET])
+            )
+            if not known:
+                return self.answer(400, {"error": "invalid_grant"})
+            number = len(service.grants)
+            service.token, service.refresh_token = f"access-{number}", f"refresh-{number}"
+        return self.answer(
+            200,
+            {"access_token": service.token, "refresh_token": service.refresh_token, "expires_in": service.lifetime},
+        )
+
+    def handle_call(self, content: bytes = b"") -> None:
+        service = self.server
+        authorization = self.headers.get("Authorization")
+        service.calls.append((self.command, self.path, dict(self.headers.items()), content))
+        if service.token and authorization != f"Bearer {service.token}" and self.path != "/health":
+            return self.answer(401, {"error": "expired"})
+        return self.answer(service.status, {"ok": True})
+
+    def answer(self, status: int, body: Any) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing."""
+
+
+class Service(ThreadingHTTPServer):
+    """A product that signs in by the password grant; with `token` unset it takes everybody."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.lock = threading.Lock()
+        self.token = ""
+        self.refresh_token = ""
+        self.lifetime: Any = 600
+        self.status = 200
+        self.grants: list[str] = []
+        self.calls: list[tuple[str, str, dict[str, str], bytes]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    server = Service()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def make_product(tenant: Any) -> Product:
+    product = Product.objects.create(tenant=tenant, name="Things", slug="things")
+    version = upload_version(product, json.dumps(DESCRIPTION).encode(), "things.json")
+    process_version(tenant.pk, version.pk)
+    return product
+
+
+@pytest.fixture
+def product(acme) -> Product:
+    return make_product(acme.tenant)
+
+
+def oauth(product: Product, service: Service, **changes: Any) -> Connection:
+    values = {"username": "svc", "secret": SECRET, "token_url": "/auth/token", **changes}
+    return save_connection(product, base_url=service.url, auth_kind=AuthKind.OAUTH2_PASSWORD, **values)
+
+
+def operation(product: Product, name: str = "createThing") -> Operation:
+    return Operation.objects.get(version__product=product, name=name)
+
+
+def test_a_secret_is_kept_encrypted_for_this_row_only(acme, product, service):
+    connection = oauth(product, service)
+    stored = Connection.objects.get()
+    assert SECRET not in stored.secret
+    assert decrypt(stored.secret, tenant_id=acme.tenant.pk, record=connection.record("secret")) == SECRET
+
+
+def test_no_new_secret_keeps_the_stored_one_unless_it_would_go_to_another_host(product, service):
+    oauth(product, service)
+    before = Connection.objects.get().secret
+    kept = oauth(product, service, secret=None, username="other")
+    assert (kept.secret, Connection.objects.count()) == (before, 1)
+    for change in ({"base_url": "https://evil.example"}, {"token_url": "https://evil.example/t"}):
+        values = {"base_url": service.url, "username": "svc", "token_url": "/auth/token", **change}
+        with pytest.raises(FlowError, match="Enter the secret again"):
+            save_connection(product, auth_kind=AuthKind.OAUTH2_PASSWORD, **values)
+    assert Connection.objects.get().base_url == service.url
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"base_url": "ftp://x.example"}, "Base URL"),
+        ({"base_url": "product.example"}, "Base URL"),
+        ({"base_url": "https://user:pass@x.example"}, "leave user name and password out"),
+        ({"base_url": "https://x.example/?a=1"}, "leave out what follows"),
+        ({"base_url": "https://x.example:99999"}, "no valid address"),
+        ({"base_url": "https://x.example/a b"}, "Base URL"),
+        ({"auth_kind": "magic"}, "choose one of"),
+        ({"auth_kind": "bearer"}, "Secret"),
+        ({"auth_kind": "basic", "secret": "x"}, "User name"),
+        ({"auth_kind": "oauth2_password", "secret": "x", "username": "u"}, "Token URL"),
+        ({"auth_kind": "oauth2_password", "secret": "x", "username": "u", "token_url": "file:///x"}, "Token URL"),
+        ({"auth_kind": "api_key_header", "secret": "x", "auth_name": "a\r\nb"}, "Name"),
+        ({"auth_kind": "api_key_header", "secret": "x", "auth_name": "Host"}, "can't carry a key"),
+    ],
+)
+def test_a_connection_that_can_not_work_is_refused_naming_the_field(product, values, words):
+    with pytest.raises(FlowError, match=words):
+        save_connection(product, **{"base_url": "https://x.example", **values})
+    assert not Connection.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "rest", "header", "expected"),
+    [
+        (AuthKind.NONE, {}, "Authorization", None),
+        (AuthKind.BEARER, {"secret": "abc"}, "Authorization", "Bearer abc"),
+        (
+            AuthKind.BASIC,
+            {"username": "u", "secret": "p:w"},
+            "Authorization",
+            f"Basic {base64.b64encode(b'u:p:w').decode()}",
+        ),
+        (AuthKind.API_KEY_HEADER, {"auth_name": "X-Key", "secret": "abc"}, "X-Key", "abc"),
+    ],
+)
+def test_each_kind_of_authentication_is_sent(product, service, kind, rest, header, expected):
+    connection = save_connection(product, base_url=service.url, auth_kind=kind, **rest)
+    assert call_operation(operation(product, "listThings"), connection, {}).status == 200
+    assert service.calls[0][2].get(header) == expected
+
+
+def test_an_api_key_in_the_query_is_sent(product, service):
+    connection = save_connection(
+        product, base_url=service.url, auth_kind=AuthKind.API_KEY_QUERY, auth_name="key", secret="a&b"
+    )
+    call_operation(operation(product, "listThings"), connection, {})
+    assert service.calls[0][1] == "/things?key=a%26b"
+
+
+def test_the_connection_signs_in_once_and_keeps_the_token_encrypted(product, service):
+    connection = oauth(product, service)
+    response = call_operation(operation(product), connection, {"name": "a"}, idempotency_key="k-1")
+    assert response.body == {"ok": True}
+    again = Connection.objects.get()
+    assert call_operation(operation(product), again, {"name": "b"}, idempotency_key="k-2").status == 200
+    assert service.grants == ["password"]
+    assert [json.loads(call[3]) for call in service.calls] == [{"name": "a"}, {"name": "b"}]
+    assert [call[2]["Idempotency-Key"] for call in service.calls] == ["k-1", "k-2"]
+    assert "access-1" not in again.tokens
+
+
+def test_a_token_that_ends_soon_is_refreshed_before_the_call(product, service):
+    connection = oauth(product, service)
+    call_operation(operation(product), connection, {})
+    Connection.objects.update(tokens_expire_at=timezone.now() - timedelta(seconds=1))
+    call_operation(operation(product), Connection.objects.get(), {})
+    assert service.grants == ["password", "refresh_token"]
+    assert len(service.calls) == 2
+
+
+def test_a_refused_token_is_refreshed_and_the_request_repeated_once(product, service):
+    connection = oauth(product, service)
+    call_operation(operation(product), connection, {})
+    service.token = "revoked"
+    assert call_operation(operation(product), Connection.objects.get(), {"name": "x"}).status == 200
+    assert service.grants == ["password", "refresh_token"]
+    assert [json.loads(call[3]) for call in service.calls[1:]] == [{"name": "x"}] * 2
+
+
+def test_a_product_that_refuses_every_token_is_asked_twice_only(product, service, monkeypatch):
+    connection = oauth(product, service)
+    service.status = 401
+    assert call_operation(operation(product), connection, {}).status == 401
+    assert len(service.calls) == 2
+
+
+def test_a_refresh_token_that_is_gone_means_signing_in_again(product, service):
+    connection = oauth(product, service)
+    call_operation(operation(product), connection, {})
+    service.token = service.refresh_token = "gone"
+    assert call_operation(operation(product), Connection.objects.get(), {}).status == 200
+    assert service.grants == ["password", "refresh_token", "password"]
+
+
+def test_a_token_that_another_worker_renewed_meanwhile_is_used(product, service):
+    stale = oauth(product, service)
+    call_operation(operation(product), stale, {})
+    stale = Connection.objects.get()
+    service.token = "revoked"
+    call_operation(operation(product), Connection.objects.get(), {})  # the other worker
+    assert call_operation(operation(product), stale, {}).status == 200
+    assert service.grants == ["password", "refresh_token"]
+
+
+def test_a_wrong_password_names_the_remedy_and_no_secret(product, service):
+    connection = oauth(product, service, secret="wr0ng-password")
+    with pytest.raises(SignInFailed, match="refused the user name or password of the connection to Things") as raised:
+        call_operation(operation(product), connection, {})
+    assert raised.value.sent is False
+    assert "wr0ng" not in str(raised.value)
+    assert service.calls == []
+
+
+def test_a_token_endpoint_that_gives_no_token_is_named(product, service):
+    connection = oauth(product, service, token_url="/elsewhere")
+    with pytest.raises(SignInFailed, match="no access_token"):
+        call_operation(operation(product), connection, {})
+
+
+@pytest.mark.parametrize("lifetime", [None, "600", -5])
+def test_a_token_without_a_usable_lifetime_works(product, service, lifetime):
+    service.lifetime = lifetime
+    connection = oauth(product, service)
+    assert call_operation(operation(product), connection, {}).status == 200
+    assert call_operation(operation(product), connection, {}).status == 200
+
+
+def test_testing_a_connection_signs_in_and_reads_something_that_needs_the_credentials(product, service):
+    connection = oauth(product, service)
+    result = check(connection)
+    assert result.ok, result.message
+    assert "GET /things with HTTP 200" in result.message
+    stored = Connection.objects.get()
+    assert (stored.check_ok, stored.check_message) == (True, result.message)
+
+
+def test_testing_tells_what_is_wrong(product, service):
+    assert "refused the user name or password" in check(oauth(product, service, secret="no")).message
+    service.token = "other"
+    bearer = save_connection(product, base_url=service.url, auth_kind=AuthKind.BEARER, secret="wrong")
+    result = check(bearer)
+    assert (result.ok, "does not accept the credentials" in result.message) == (False, True)
+    service.token, service.status = "", 404
+    assert "Check the base URL" in check(bearer).message
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    down = save_connection(product, base_url=f"http://127.0.0.1:{port}", auth_kind=AuthKind.BEARER, secret="x")
+    assert "can't be reached" in check(down).message
+    assert Connection.objects.get().check_ok is False
+
+
+def test_a_product_that_is_down_got_nothing(product):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    connection = save_connection(product, base_url=f"http://127.0.0.1:{port}")
+    with pytest.raises(ProductUnreachable) as raised:
+        call_operation(operation(product), connection, {})
+    assert raised.value.sent is False
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_several_workers_with_an_expired_token_one_renews(service, clean_cache):
+    people = make_people("acme")
+    with tenant_context(people.tenant.pk):
+        product = make_product(people.tenant)
+        call_operation(operation(product), oauth(product, service), {})
+        stale = [Connection.objects.select_related("product").get() for _ in range(4)]
+        things = operation(product)
+    service.token = "revoked"
+    statuses: list[int] = []
+
+    def work(connection: Connection) -> None:
+        try:
+            statuses.append(call_operation(things, connection, {}).status)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=work, args=(connection,)) for connection in stale]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses == [200] * 4
+    assert service.grants == ["password", "refresh_token"]
