@@ -200,7 +200,9 @@ def _by_words(words: list[str]) -> str:
     for language, own in _WORDS.items():
         known = [word for word in words if word in own]
         unique = {word for word in known if word not in _ENGLISH}
-        scores[language] = sum((1.0 if word in unique else 0.3) * (1.0 if _SHARED[word] == 1 else 0.7) for word in known)
+        scores[language] = sum(
+            (1.0 if word in unique else 0.3) * (1.0 if _SHARED[word] == 1 else 0.7) for word in known
+        )
         hits[language] = len(unique)
         alone[language] = any(word in _ALONE for word in unique)
     best = max(scores, key=lambda language: scores[language])

@@ -201,7 +201,10 @@ class OperationIndex:
         best = np.argsort(-scores, kind="stable")[: max(_SHORTLIST, 2 * k)]
         said = frozenset(nouns)
         judged = [
-            (self.profiles[index].name, float(scores[index]) * _closeness(self.profiles[index], clause, said, self.targets))
+            (
+                self.profiles[index].name,
+                float(scores[index]) * _closeness(self.profiles[index], clause, said, self.targets),
+            )
             for index in best
             if scores[index] > 0
         ]
@@ -256,7 +259,12 @@ def _closeness(found: Profile, clause: Clause, said: frozenset[str], targets: fr
 
 def _object_of(clause: Clause, targets: frozenset[str]) -> tuple[str, str]:
     """The thing that is meant and where it is; of "the email of user bob" the user is meant."""
-    if clause.head and clause.container and not _is_target(clause.head, targets) and _is_target(clause.container, targets):
+    if (
+        clause.head
+        and clause.container
+        and not _is_target(clause.head, targets)
+        and _is_target(clause.container, targets)
+    ):
         return clause.container, ""
     return clause.head, clause.container
 
@@ -332,7 +340,8 @@ def _blank_quotes(text: str) -> str:
 
 #: Politeness before a second action: "and please add", "and can you show".
 _POLITE: Final = re.compile(
-    r"^(?:(?:please|also|then|now|and|can you|could you|i want to|i need to|i'd like to|let's|finally)\s+)+", re.IGNORECASE
+    r"^(?:(?:please|also|then|now|and|can you|could you|i want to|i need to|i'd like to|let's|finally)\s+)+",
+    re.IGNORECASE,
 )
 _DETERMINED: Final = frozenset(
     "a an the this that these those my your our his her its their it him them all each every both me us new"

@@ -439,7 +439,8 @@ def analyse(text: str, vocabulary: Container[str]) -> Clause:
         plural=plural,
         container=container,
         direct=direct,
-        contents=re.search(r"^what(?:'s| is| does| do we have)?(?: stored| kept)? (?:in|inside|contain)\b", words) is not None,
+        contents=re.search(r"^what(?:'s| is| does| do we have)?(?: stored| kept)? (?:in|inside|contain)\b", words)
+        is not None,
         values=tuple(values),
         strange=tuple(_strange(found, verb_at, length, set(values), vocabulary)),
         refers=_refers(found, verb_at + length),
@@ -448,7 +449,11 @@ def analyse(text: str, vocabulary: Container[str]) -> Clause:
 
 def _meant_groups(verb: str, after: tuple[Token, ...]) -> tuple[str, ...]:
     """The groups of the verb; "I need a …" asks for something new."""
-    if verb in ("need", "want") and after and (after[0].lower in ("a", "an", "new", "access") or after[0].base == "another"):
+    if (
+        verb in ("need", "want")
+        and after
+        and (after[0].lower in ("a", "an", "new", "access") or after[0].base == "another")
+    ):
         return ("request", "create")
     return verb_groups(verb)
 
@@ -610,7 +615,11 @@ def _phrases(found: tuple[Token, ...], start: int, values: set[int], vocabulary:
                 phrases.append(_Phrase("after"))
         elif token.lower in _PREPOSITIONS and not token.quoted:
             phrases.append(_Phrase(token.lower))
-        elif token.mark or token.lower in ("and", "that", "who", "which", "named", "called") or token.lower in _AUXILIARIES:
+        elif (
+            token.mark
+            or token.lower in ("and", "that", "who", "which", "named", "called")
+            or token.lower in _AUXILIARIES
+        ):
             phrases.append(_Phrase("" if len(phrases) == 1 and token.lower in _AUXILIARIES else "after"))
         elif is_noun(token, vocabulary) and token.lower not in _QUALIFIERS and not token.possessive:
             phrases[-1].noun, phrases[-1].plural = token.base, is_plural(token.text)
@@ -671,4 +680,7 @@ def _refers(found: tuple[Token, ...], after_verb: int) -> bool:
         ):
             return not (token.lower == "that" and following is not None and following.base in _GROUPS_OF)
     words = " ".join(token.lower for token in found)
-    return re.search(r"\b(first|second|third|last|next|other|previous) (one|entry|result|item)\b|\bone\b$", words) is not None
+    return (
+        re.search(r"\b(first|second|third|last|next|other|previous) (one|entry|result|item)\b|\bone\b$", words)
+        is not None
+    )

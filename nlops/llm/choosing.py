@@ -1,0 +1,205 @@
+"""Which operation serves a clause, and whether any does: the words decide, the model is not asked."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from nlops.core import wording
+from nlops.core.retrieval import OperationIndex, Profile, document
+from nlops.core.types import Tool
+from nlops.core.wording import Clause, base, split_name
+from nlops.llm.filling import kind, resolved
+from nlops.llm.references import Memory, segment_nouns
+
+#: Candidates that are looked at.
+_CANDIDATES: Final = 12
+#: Arguments by which an update can enable, lock, archive … a thing.
+_STATES: Final = frozenset(
+    "enabled disabled active inactive status state locked suspended archived closed blocked is_active".split()
+)
+_BY_STATE: Final = frozenset({"enable", "disable", "lock", "unlock", "archive", "unarchive", "close", "reopen"})
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The operation that serves a clause, or those between which the person has to choose."""
+
+    tool: Tool | None = None
+    #: 0 to 1
+    confidence: float = 0.0
+    #: equally good ones, best first; empty when `tool` is sure
+    alternatives: tuple[Tool, ...] = ()
+
+
+@functools.lru_cache(maxsize=64)
+def _index(documents: tuple[tuple[str, str], ...]) -> OperationIndex:
+    return OperationIndex(documents)
+
+
+def index_of(tools: Sequence[Tool]) -> OperationIndex:
+    """The index over the tools; the same tools share one."""
+    return _index(tuple((tool.name, _document(tool)) for tool in tools))
+
+
+def _document(tool: Tool) -> str:
+    return document(
+        name=tool.name,
+        method=tool.method,
+        path=tool.path,
+        summary=tool.summary or tool.description,
+        description=tool.description,
+        service=tool.service,
+        parameters=tool.properties,
+    )
+
+
+def choose(clause: Clause, index: OperationIndex, tools: Mapping[str, Tool], memory: Memory, hint: str = "") -> Choice:
+    """The operation for the clause; no tool and no alternatives: none serves it. `hint` names a tool's summary."""
+    context = _context(clause, index, memory)
+    ranked = index.rank_clause(clause, _CANDIDATES, context)
+    fitting = [
+        (tools[name], score)
+        for name, score in ranked
+        if name in tools and _serves(tools[name], index.by_name[name], clause, index, context)
+    ]
+    fitting.sort(key=lambda pair: -pair[1] * _type_fit(pair[0], clause))
+    if hint:
+        picked = [tool for tool, _ in fitting if _spoken(tool).lower() == hint.strip().lower()]
+        if picked:
+            return Choice(picked[0], 0.9)
+    if not fitting:
+        return Choice()
+    tool, score = fitting[0]
+    rivals = [other for other, value in fitting[1:] if value >= 0.97 * score]
+    if rivals and not clause.head and not context:
+        return Choice(None, 0.3, tuple([tool, *rivals][:5]))
+    return Choice(tool, _confidence(clause, index.by_name[tool.name], [value for _, value in fitting]))
+
+
+def _spoken(tool: Tool) -> str:
+    return tool.summary or tool.name
+
+
+def _context(clause: Clause, index: OperationIndex, memory: Memory) -> list[str]:
+    """Things that the clause is about without naming them."""
+    if clause.refers:
+        context = memory.context(clause)
+        if context:
+            return context
+    if clause.nouns or not clause.values:
+        return []
+    for token in clause.value_tokens():
+        kind_seen = memory.kind_of_value(token.text)
+        if kind_seen:
+            return [kind_seen]
+        stem = base(re.match(r"[^\W\d_]*", token.text)[0])  # type: ignore[index]
+        if stem != token.lower and stem in index.targets:
+            return [stem]  # "user1" is a user
+    return []
+
+
+def _serves(tool: Tool, found: Profile, clause: Clause, index: OperationIndex, context: Sequence[str]) -> bool:
+    """Whether the operation does what the verb says, to the thing that is meant."""
+    return (
+        _verb_fits(tool, found, clause)
+        and _thing_fits(tool, found, clause, index, context)
+        and _is_complete(tool, found, clause, context)
+    )
+
+
+def _verb_fits(tool: Tool, found: Profile, clause: Clause) -> bool:
+    if not clause.groups:
+        return any(word.startswith(clause.verb[:5]) for word in found.words)
+    if set(clause.groups) & found.groups:
+        return not _opposes(clause, found)
+    if not wording.near_groups(clause.groups[:1]) & found.groups:
+        return False
+    if set(clause.groups) & _BY_STATE and "update" in found.groups:
+        return any(set(split_name(name)) & _STATES or name in _STATES for name in tool.properties)
+    return True
+
+
+def _opposes(clause: Clause, found: Profile) -> bool:
+    """Reading asks never change, and what changes is never asked by a reading verb alone."""
+    return clause.groups[0] == "read" and "read" not in found.groups
+
+
+def _thing_fits(tool: Tool, found: Profile, clause: Clause, index: OperationIndex, context: Sequence[str]) -> bool:
+    if _is_elsewhere(clause):
+        return False
+    things = {found.target, *found.path_nouns, *found.summary_nouns}
+    arguments = {base(word) for name in tool.properties for word in split_name(name)}
+    if clause.head:
+        if index.meanings(clause.head) & things or wording.synonyms(clause.head) & {found.target}:
+            return _is_the_object(found, clause, index)
+        return bool(index.meanings(clause.head) & arguments) and _about_argument(found, clause, index)
+    if context:
+        return bool(things & {noun for said in context for noun in (said, *wording.synonyms(said))})
+    if "read" in found.groups:
+        return bool(set(clause.nouns) & things)
+    return bool(clause.values) or clause.refers
+
+
+def _is_the_object(found: Profile, clause: Clause, index: OperationIndex) -> bool:
+    """For what changes things: the named thing is what is changed, not what contains it."""
+    if "read" in found.groups:
+        return True
+    meant = index.meanings(clause.head) | {clause.head}
+    near = {found.target, *found.summary_nouns[:3]}
+    return bool(meant & near) or bool(wording.synonyms(clause.head) & {found.target})
+
+
+def _about_argument(found: Profile, clause: Clause, index: OperationIndex) -> bool:
+    """ "the email of user bob", "the session timeout": the head is an argument's name, other nouns name the thing."""
+    others = {noun for said in clause.nouns if said != clause.head for noun in index.meanings(said)}
+    changes = "update" in found.groups or "reset" in found.groups or "create" in found.groups
+    return changes or bool(others & {found.target, *found.path_nouns})
+
+
+def _is_elsewhere(clause: Clause) -> bool:
+    """The verb's object is a thing that no operation knows: "the coffee machine", "the weather in Paris"."""
+    if not clause.strange:
+        return False
+    words = [token.lower for token in clause.tokens if not token.mark]
+    place = min(words.index(word) for word in clause.strange)
+    before = words[:place]
+    if any(word in ("for", "because", "since", "as", "during", "due", "that", "so", "with") for word in before):
+        return False
+    head_place = next((i for i, word in enumerate(words) if clause.head and base(word) == clause.head), len(words))
+    if head_place < place:
+        return not clause.values and any(word in ("of", "about") for word in words[head_place:place])
+    between = words[place + 1 : head_place]
+    return not (clause.values and "of" in between)
+
+
+def _is_complete(tool: Tool, found: Profile, clause: Clause, context: Sequence[str]) -> bool:
+    """What contains the thing is named, or there are values enough for all of the path."""
+    nouns = segment_nouns(tool.path)
+    named = set(clause.nouns) | set(context)
+    count = sum(token.text.count("/") + 1 for token in clause.value_tokens()) + clause.refers
+    if count >= found.slots:
+        return True
+    outer = [noun for noun in dict.fromkeys(nouns.values()) if noun != found.target]
+    return all(noun in named or wording.synonyms(noun) & named for noun in outer) or "read" in found.groups
+
+
+def _type_fit(tool: Tool, clause: Clause) -> float:
+    """Less than 1 when a number is needed and none is there."""
+    numbers = sum(token.text.lstrip("#").isdigit() for token in clause.value_tokens())
+    wanted = sum(
+        kind(resolved(tool, name)) == "integer" for name in segment_nouns(tool.path) if name in tool.properties
+    )
+    return 0.5 if wanted > numbers and clause.values and not clause.refers else 1.0
+
+
+def _confidence(clause: Clause, found: Profile, scores: Sequence[float]) -> float:
+    """How sure the words make it: verb, thing, distance to the next."""
+    sure = 0.5
+    sure += 0.15 if set(clause.groups[:1]) & found.groups else 0.0
+    sure += 0.15 if clause.head in (found.target, *found.summary_nouns[:2]) else 0.0
+    margin = 1.0 if len(scores) < 2 or scores[0] <= 0 else (scores[0] - scores[1]) / scores[0]
+    return round(min(0.99, sure + 0.2 * min(1.0, 2 * margin)), 3)

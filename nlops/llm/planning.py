@@ -1,0 +1,273 @@
+"""What is to be done next for a request: which action, by which operation, with which arguments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
+
+from nlops.core import dates
+from nlops.core.retrieval import OperationIndex, split_actions
+from nlops.core.tools import ASK_TOOL, CAPABILITIES_TOOL, DATE_TOOL, OWN_TOOL_NAMES, REFUSE_TOOL
+from nlops.core.types import Completion, Json, Tool, ToolCall
+from nlops.core.wording import Clause
+from nlops.llm import choosing, repairs
+from nlops.llm.filling import Filler, date_arguments, kind, resolved
+from nlops.llm.needle import Needle
+from nlops.llm.references import Memory, kind_of, segment_nouns
+from nlops.llm.situation import Situation
+
+#: Below it, a call that the model filled in is not made.
+_CONFIDENCE: Final = 0.2
+#: Below it, the model's confidence is asked for.
+_UNSURE: Final = 0.6
+
+_GREETING: Final = re.compile(
+    r"^\W*(?:(?:hi|hello|hey|howdy|greetings|good (?:morning|afternoon|evening|day)|thanks?|thank you|thx|cheers|bye|goodbye"
+    r"|nice to meet you|how are you|what's up|great|ok(?:ay)?|cool|perfect)"
+    r"(?:\s+(?:there|all|everyone|nlops|again|you|so much|a lot|very much|team|folks|today|then))*[\s,.!?]*)+$",
+    re.IGNORECASE,
+)
+_HELP: Final = re.compile(
+    r"^\W*(?:(?:hi|hello|hey)(?:\s+there)?[\s,.!]+)?(?:please\s+)?(?:"
+    r"help(?:\s+me)?(?:\s+please)?"
+    r"|(?:can|could) (?:you|i get|i have) (?:please )?(?:some )?help(?:\s+me)?(?:\s+out)?"
+    r"|i need (?:some )?help"
+    r"|(?:and )?what (?:can|do|could) (?:you|i|nlops|we) (?:actually |really )?(?:do|ask|say|help)\b.{0,40}"
+    r"|what (?:are|is) (?:you|this|nlops|your (?:capabilities|functions|features|commands))\b.{0,30}"
+    r"|who are you"
+    r"|how (?:does|do) (?:this|it|you|i)(?: \w+)? (?:work|use (?:this|it|you))\b.{0,20}|how (?:do|can) i (?:start|begin|use .{1,20})"
+    r"|how can you help.{0,20}"
+    r"|what (?:operations|actions|commands|tools|features|things) (?:are there|do you (?:have|know|support)|can (?:you|i) .{1,20}|are available|exist)"
+    r"|(?:show|list|tell) (?:me )?(?:what you can do|your (?:capabilities|commands|features))"
+    r"|commands|capabilities|menu|usage|\?+"
+    r")[\s.!?]*$",
+    re.IGNORECASE,
+)
+#: "what about user2?", "and bob?", "same for Sales"
+_SAME: Final = re.compile(
+    r"^\W*(?:ok(?:ay)?[\s,]+)?(?:and\s+)?(?:then\s+)?(?:now\s+)?(?:also\s+)?(?:what about|how about|and|same for|the same for|also|now)"
+    r"(?:\s+(?:for|with|of))?\s+(?P<rest>.+?)(?:\s+(?:too|as well|please|then))?\W*$",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One action of a request."""
+
+    clause: Clause
+    #: words for dates that stand in it
+    when: str = ""
+    #: the operation is known from before
+    tool: str = ""
+    #: arguments that are known from before
+    known: tuple[tuple[str, Json], ...] = ()
+
+
+class Planner:
+    """Decides the next turn of one request. Keeps nothing between turns: everything is in the messages."""
+
+    def __init__(self, situation: Situation, tools: Sequence[Tool], needle: Needle, now: datetime | None) -> None:
+        self.situation = situation
+        self.own = {tool.name for tool in tools if tool.name in OWN_TOOL_NAMES}
+        self.tools = {tool.name: tool for tool in tools if tool.name not in OWN_TOOL_NAMES}
+        self.needle = needle
+        self.now = now or datetime.now(UTC)
+        self.index: OperationIndex = choosing.index_of(list(self.tools.values()))
+        targets = {profile.name: profile.target for profile in self.index.profiles}
+        self.memory = Memory(situation.done, self.tools, targets)
+        self.targets: Mapping[str, str] = targets
+        self.number = len(situation.run) + len(situation.dates) + len(situation.answers) + 1
+
+    def next(self) -> Completion:
+        """The next turn: a call, or nothing when all is done or nothing more can be."""
+        run = self.situation.run
+        if run and run[-1].error is not None:
+            return self._after_failure()
+        if not run and _is_talk(self.situation.request):
+            return self._own_call(CAPABILITIES_TOOL, {}, 1.0)
+        steps = self._steps()
+        done = sum(item.error is None for item in run)
+        if done >= len(steps):
+            return Completion() if run else self._refuse("No operation serves the request.")
+        return self._act(steps[done])
+
+    # --- steps ------------------------------------------------------------------------------------------------
+
+    def _steps(self) -> list[Step]:
+        """The actions of the request in order, each thing of a list its own one."""
+        if not self.tools:
+            return []
+        return [
+            step for text in split_actions(_without_greeting(self.situation.request)) for step in self._spread(text)
+        ]
+
+    def _spread(self, text: str) -> list[Step]:
+        clause_text, when = self._without_dates(text)
+        follow_up = self._follow_up(clause_text)
+        if follow_up is not None:
+            return [replace(follow_up, when=when)]
+        clause = self.index.analyse(clause_text)
+        run = _list_of(clause)
+        if not run or self._takes_lists(clause):
+            return [Step(clause, when)]
+        first, last = clause.tokens[run[0]], clause.tokens[run[-1]]
+        steps = []
+        for place in run:
+            token = clause.tokens[place]
+            words = clause_text[: first.start] + clause_text[token.start : token.end] + clause_text[last.end :]
+            steps.append(Step(self.index.analyse(words), when))
+        return steps
+
+    def _takes_lists(self, clause: Clause) -> bool:
+        """The operation for the clause takes several of them at once."""
+        choice = choosing.choose(clause, self.index, self.tools, self.memory)
+        if choice.tool is None:
+            return False
+        tool, target = choice.tool, self.targets.get(choice.tool.name, "")
+        return any(
+            kind(resolved(tool, name)) == "array" and (kind_of(tool, name, target) or name in tool.required)
+            for name in tool.properties
+        )
+
+    def _without_dates(self, text: str) -> tuple[str, str]:
+        """The clause with the words for a date blanked, and these words."""
+        try:
+            found = dates.find_expressions(text, self.now)
+        except dates.DateError:
+            return text, ""
+        found = [item for item in found if re.search(r"[A-Za-z]|\d{4}-\d|\d/\d", item.text)]
+        for item in found:
+            text = text[: item.start] + " " * (item.end - item.start) + text[item.end :]
+        return text.rstrip(), found[0].text if found else ""
+
+    def _follow_up(self, text: str) -> Step | None:
+        """ "what about user2?": what was done last, with another value."""
+        match, last = _SAME.match(text), self.memory.last
+        if not match or last is None or last.call.name not in self.tools:
+            return None
+        rest = self.index.analyse(match["rest"])
+        tool = self.tools[last.call.name]
+        values = [token.text for token in rest.value_tokens()]
+        target = self.targets.get(tool.name, "")
+        nouns = set(rest.nouns)
+        known = {n: v for n, v in last.call.arguments.items() if not str(v).startswith("[[secret:")}
+        names = [name for name in tool.properties if name in known and kind_of(tool, name, target)] or list(known)
+        if rest.verb or len(values) != 1 or not names:
+            return None
+        fitting = [name for name in names if not nouns or self._is_kind(nouns, kind_of(tool, name, target))]
+        if not fitting:
+            return None
+        changed = fitting[-1] if len(names) > 1 else fitting[0]
+        return Step(rest, tool=tool.name, known=tuple({**known, changed: values[0]}.items()))
+
+    def _is_kind(self, nouns: set[str], wanted: str) -> bool:
+        return any(noun == wanted or wanted in self.index.meanings(noun) for noun in nouns)
+
+    # --- acting -----------------------------------------------------------------------------------------------
+
+    def _act(self, step: Step) -> Completion:
+        if step.tool:
+            return self._with_dates(self.tools[step.tool], step) or self._call(step.tool, dict(step.known), 0.8)
+        hint = self.situation.answers[-1] if self.situation.answers else ""
+        choice = choosing.choose(step.clause, self.index, self.tools, self.memory, hint)
+        if choice.tool is None:
+            return self._undecided(step, choice, hint)
+        return self._with_dates(choice.tool, step) or self._fill(choice, step)
+
+    def _undecided(self, step: Step, choice: choosing.Choice, hint: str) -> Completion:
+        if choice.alternatives and not hint and ASK_TOOL.name in self.own:
+            spoken = [tool.summary or tool.name for tool in choice.alternatives]
+            question = f"What exactly do you mean by “{step.clause.text.strip()}”?"
+            return self._own_call(ASK_TOOL, {"question": question, "choices": spoken}, choice.confidence)
+        if self.situation.run:
+            return Completion()
+        return self._refuse("No operation serves the request.")
+
+    def _with_dates(self, tool: Tool, step: Step) -> Completion | None:
+        """The date tool first, where the operation takes dates and the clause names one."""
+        if not step.when or step.when in self.situation.dates or not date_arguments(tool):
+            return None
+        return self._own_call(DATE_TOOL, {"expression": step.when}, 1.0)
+
+    def _fill(self, choice: choosing.Choice, step: Step) -> Completion:
+        tool = choice.tool
+        if tool is None:
+            raise ValueError("There is no operation to fill.")
+        filler = Filler(
+            tool=tool,
+            clause=step.clause,
+            target=self.targets.get(tool.name, ""),
+            memory=self.memory,
+            meanings=self.index.meanings,
+            dates=self.situation.dates.get(step.when),
+        )
+        filler.by_rules()
+        filler.by_reference()
+        raw, confidence = None, choice.confidence
+        if filler.wants_model():
+            unsure = choice.confidence < _UNSURE
+            filled = self.needle.fill(step.clause.text, filler.model_tool(), with_confidence=unsure)
+            raw = filled.raw
+            if unsure and filled.confidence is not None:
+                confidence = min(confidence, filled.confidence)
+                if confidence < _CONFIDENCE and not filler.arguments and not self.situation.run:
+                    return self._refuse("No operation serves the request.", raw)
+            filler.take_from_model(filled)
+        return self._call(tool.name, filler.arguments, confidence, raw)
+
+    def _after_failure(self) -> Completion:
+        refused = self.situation.run[-1].call
+        mended = repairs.repair(self.situation.run, self.tools.get(refused.name))
+        return self._call(refused.name, mended, 0.8) if mended is not None else Completion()
+
+    # --- turns ------------------------------------------------------------------------------------------------
+
+    def _call(self, name: str, arguments: Mapping[str, Json], confidence: float, raw: Json = None) -> Completion:
+        call = ToolCall(f"call_{self.number}", name, dict(arguments))
+        return Completion(tool_calls=(call,), confidence=confidence, raw=raw)
+
+    def _own_call(self, tool: Tool, arguments: dict[str, Json], confidence: float) -> Completion:
+        if tool.name not in self.own:
+            return Completion(confidence=confidence)
+        return self._call(tool.name, arguments, confidence)
+
+    def _refuse(self, reason: str, raw: Json = None) -> Completion:
+        if REFUSE_TOOL.name not in self.own:
+            return Completion(raw=raw)
+        return self._call(REFUSE_TOOL.name, {"reason": reason}, 0.9, raw)
+
+
+def _is_talk(request: str) -> bool:
+    """A greeting, thanks, or a question about what can be done."""
+    return bool(_GREETING.match(request) or _HELP.match(request))
+
+
+def _without_greeting(request: str) -> str:
+    """The request without "Hello nlops," before it."""
+    lead = r"^\W*(?:hi|hello|hey|good (?:morning|afternoon|evening)|thanks|thank you|great|ok(?:ay)?)(?:\s+(?:there|nlops|all))?\s*[,.!]+\s*"
+    rest = re.sub(lead, "", request, count=1, flags=re.IGNORECASE)
+    return rest if rest.strip() else request
+
+
+def _list_of(clause: Clause) -> list[int]:
+    """Indexes of values that stand in a list: "alice, bob and carol"; [] when there is none."""
+    run: list[int] = []
+    for index in clause.values:
+        token = clause.tokens[index]
+        if run and clause.text[clause.tokens[run[-1]].end : token.start].strip(" \t").lower() in (
+            ",",
+            "and",
+            ", and",
+            "&",
+            "or",
+        ):
+            run.append(index)
+        elif len(run) > 1:
+            break
+        else:
+            run = [index]
+    return run if len(run) > 1 else []
