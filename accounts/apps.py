@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_out
 
 
 class AccountsConfig(AppConfig):
@@ -7,3 +8,7 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import checks  # noqa: F401
+        from accounts.flows.enter_tenant import leave_tenant
+
+        # Sent before the session is emptied: who signs out leaves the tenant that they had entered.
+        user_logged_out.connect(lambda request, **kwargs: leave_tenant(request), weak=False, dispatch_uid="leave")

@@ -51,7 +51,9 @@ def _enter(scope: Scope) -> Iterator[None]:
         with transaction.atomic(), structlog.contextvars.bound_contextvars(tenant=scope.tenant):
             _apply(scope)
             yield
-            _apply(outer)
+            # A transaction that will be rolled back takes no more queries; the rollback undoes the setting, too.
+            if not connection.needs_rollback:
+                _apply(outer)
     finally:
         _scope.reset(token)
 

@@ -8,8 +8,12 @@ from django.contrib.auth.mixins import AccessMixin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import resolve_url
+from django.views import View
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
+
+from accounts.requests import MemberRequest
 
 if TYPE_CHECKING:
     # REST framework's views import this module while they are being imported.
@@ -34,19 +38,21 @@ class IsOperator(IsMember):
         return super().has_permission(request, view) and request.member.is_operator  # type: ignore[attr-defined]
 
 
-class MemberRequired(AccessMixin):
+class MemberRequired(AccessMixin, View):
     """Page views for members: anonymous visitors sign in first; users without a tenant are told so."""
+
+    request: MemberRequest
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
             if request.headers.get("HX-Request"):
                 # The session has ended; a sign-in form in the middle of the page would help nobody.
-                return HttpResponse(headers={"HX-Redirect": self.get_login_url()})
+                return HttpResponse(headers={"HX-Redirect": resolve_url(self.get_login_url())})
             return self.handle_no_permission()
         member = getattr(request, "member", None)
         if member is None or not self.allows(member):
             raise PermissionDenied(self.refusal)
-        return super().dispatch(request, *args, **kwargs)  # type: ignore[misc,no-any-return]
+        return super().dispatch(request, *args, **kwargs)
 
     refusal = "You are not a member of a tenant. Ask its owner to invite you."
 

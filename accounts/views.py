@@ -5,8 +5,9 @@ from __future__ import annotations
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin, UserPassesTestMixin
+from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse, reverse_lazy
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views import View
@@ -17,6 +18,7 @@ from accounts.flows.give_consent import give_consent
 from accounts.forms import EnterTenantForm, ProfileForm
 from accounts.models import User
 from accounts.permissions import MemberRequired
+from accounts.requests import MemberRequest
 
 
 class ProfileView(LoginRequiredMixin, UpdateView):
@@ -28,26 +30,26 @@ class ProfileView(LoginRequiredMixin, UpdateView):
 
     def get_object(self, queryset: object = None) -> User:
         # Not request.user itself: a refused form must not change what the rest of the page shows.
-        return User.objects.get(pk=self.request.user.pk)
+        return get_object_or_404(User, pk=self.request.user.pk)
 
-    def form_valid(self, form: ProfileForm) -> HttpResponse:
+    def form_valid(self, form: ModelForm[User]) -> HttpResponse:
         messages.success(self.request, "Saved.")
         return super().form_valid(form)
 
 
-class ConsentView(MemberRequired, View):
+class ConsentView(MemberRequired):
     """Shown once, before the first message."""
 
-    def get(self, request: HttpRequest) -> HttpResponse:
+    def get(self, request: MemberRequest) -> HttpResponse:
         context = {
-            "model": request.tenant.model or settings.NLOPS_MODEL,  # type: ignore[attr-defined]
+            "model": request.tenant.model or settings.NLOPS_MODEL,
             "days": settings.NLOPS_IDLE_DAYS,
             "next": self._next(request),
         }
         return render(request, "accounts/consent.html", context)
 
-    def post(self, request: HttpRequest) -> HttpResponse:
-        give_consent(request.member)  # type: ignore[attr-defined]
+    def post(self, request: MemberRequest) -> HttpResponse:
+        give_consent(request.member)
         return redirect(self._next(request))
 
     def _next(self, request: HttpRequest) -> str:
@@ -56,13 +58,13 @@ class ConsentView(MemberRequired, View):
         return wanted if safe else reverse("chat")
 
 
-class StaffRequired(LoginRequiredMixin, UserPassesTestMixin):
+class StaffRequired(LoginRequiredMixin, UserPassesTestMixin, View):
     """Pages for staff of the platform."""
 
     permission_denied_message = "This page is for staff of the platform."
 
     def test_func(self) -> bool:
-        return bool(self.request.user.is_staff)  # type: ignore[attr-defined]
+        return bool(self.request.user.is_staff)
 
 
 class StaffEnterView(StaffRequired, FormView):
@@ -81,7 +83,7 @@ class StaffEnterView(StaffRequired, FormView):
         return redirect("admin:index")
 
 
-class StaffLeaveView(StaffRequired, View):
+class StaffLeaveView(StaffRequired):
     """Ends the visit."""
 
     def post(self, request: HttpRequest) -> HttpResponse:

@@ -9,9 +9,9 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views import View
 
 from accounts.permissions import OperatorRequired
+from accounts.requests import MemberRequest
 from nlops.core.types import Decision
 from specs import whitelist
 from specs.flows import FlowError
@@ -26,29 +26,29 @@ from specs.models import Connection, Product, Service, SpecVersion, VersionStatu
 _HEAVY = ("source", "definitions")
 
 
-class ProductsView(OperatorRequired, View):
+class ProductsView(OperatorRequired):
     """The tenant's products, and a form for another one."""
 
-    def get(self, request: HttpRequest) -> HttpResponse:
+    def get(self, request: MemberRequest) -> HttpResponse:
         return self.page(request, ProductForm())
 
-    def post(self, request: HttpRequest) -> HttpResponse:
+    def post(self, request: MemberRequest) -> HttpResponse:
         form = ProductForm(request.POST)
-        form.instance.tenant = request.tenant  # type: ignore[attr-defined]
+        form.instance.tenant = request.tenant
         if not form.is_valid():
             return self.page(request, form, status=422)
         product = form.save()
         messages.success(request, f"{product} is there. Upload its API description next.")
         return redirect("product", product.slug)
 
-    def page(self, request: HttpRequest, form: ProductForm, status: int = 200) -> HttpResponse:
+    def page(self, request: MemberRequest, form: ProductForm, status: int = 200) -> HttpResponse:
         products = Product.objects.select_related("connection")
         listed = [(product, product.versions.defer(*_HEAVY, "problems").first()) for product in products]
         context = {"room": "products", "products": listed, "form": form}
         return render(request, "specs/products.html", context, status=status)
 
 
-class ProductRoom(OperatorRequired, View):
+class ProductRoom(OperatorRequired):
     """Base of the pages of one product; sets `self.product`."""
 
     tab = ""
@@ -59,7 +59,8 @@ class ProductRoom(OperatorRequired, View):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         # Without a member there is no tenant in context, and so no product: that must be a refusal, not a 404.
-        if getattr(request, "member", None) is not None and request.member.is_operator:  # type: ignore[attr-defined]
+        member = getattr(request, "member", None)
+        if member is not None and member.is_operator:
             self.product = get_object_or_404(Product, slug=self.slug)
         return super().dispatch(request, *args, **kwargs)
 
@@ -81,16 +82,16 @@ class ProductView(ProductRoom):
 
     tab = "versions"
 
-    def get(self, request: HttpRequest, slug: str) -> HttpResponse:
+    def get(self, request: MemberRequest, slug: str) -> HttpResponse:
         return self.versions(UploadForm())
 
-    def post(self, request: HttpRequest, slug: str) -> HttpResponse:
+    def post(self, request: MemberRequest, slug: str) -> HttpResponse:
         form = UploadForm(request.POST, request.FILES)
         if not form.is_valid():
             return self.versions(form, status=422)
         file = form.cleaned_data["file"]
         try:
-            version = upload_version(self.product, file.read(), file.name, request.member)  # type: ignore[attr-defined]
+            version = upload_version(self.product, file.read(), file.name, request.member)
         except FlowError as error:
             form.add_error("file", str(error))
             return self.versions(form, status=422)
@@ -106,7 +107,7 @@ class ProductView(ProductRoom):
 class VersionView(ProductRoom):
     """One version's card, asked for again and again while it is being learnt."""
 
-    def get(self, request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    def get(self, request: MemberRequest, slug: str, number: int) -> HttpResponse:
         version = get_object_or_404(self.product.versions.defer(*_HEAVY), number=number)
         return self.page("specs/product.html#version", version=version)
 
@@ -114,10 +115,10 @@ class VersionView(ProductRoom):
 class ActivateView(ProductRoom):
     """Make a ready or retired version the active one."""
 
-    def post(self, request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    def post(self, request: MemberRequest, slug: str, number: int) -> HttpResponse:
         version = get_object_or_404(self.product.versions, number=number)
         try:
-            activate_version(version, request.member)  # type: ignore[attr-defined]
+            activate_version(version, request.member)
         except FlowError as error:
             messages.error(request, str(error))
         else:
@@ -130,10 +131,10 @@ class ConnectionView(ProductRoom):
 
     tab = "connection"
 
-    def get(self, request: HttpRequest, slug: str) -> HttpResponse:
+    def get(self, request: MemberRequest, slug: str) -> HttpResponse:
         return self.connection(ConnectionForm(instance=self.stored(), initial=self.guess()))
 
-    def post(self, request: HttpRequest, slug: str) -> HttpResponse:
+    def post(self, request: MemberRequest, slug: str) -> HttpResponse:
         form = ConnectionForm(request.POST, instance=self.stored() or Connection(product=self.product))
         if not form.is_valid():
             return self.connection(form, status=422)
@@ -161,11 +162,11 @@ class ConnectionView(ProductRoom):
 class ConnectionTestView(ProductRoom):
     """Try the connection and say what came of it."""
 
-    def post(self, request: HttpRequest, slug: str) -> HttpResponse:
+    def post(self, request: MemberRequest, slug: str) -> HttpResponse:
         connection = get_object_or_404(Connection, product=self.product)
         test_connection(connection)
         connection.refresh_from_db()
-        if not request.htmx:  # type: ignore[attr-defined]
+        if not request.htmx:
             return redirect("product_connection", slug)
         return self.page("specs/connection.html#check", connection=connection)
 
@@ -175,30 +176,30 @@ class WhitelistView(ProductRoom):
 
     tab = "whitelist"
 
-    def get(self, request: HttpRequest, slug: str) -> HttpResponse:
+    def get(self, request: MemberRequest, slug: str) -> HttpResponse:
         words, opened = request.GET.get("q", "").strip(), request.GET.get("service", "")
         version = self.newest()
         if version is None:
             return self.page("specs/whitelist.html", version=None)
-        context = {
+        context: dict[str, Any] = {
             "version": version,
             "words": words,
             "services": whitelist.service_rows(self.product, version, words, opened),
             "totals": whitelist.totals(self.product, version),
             "decisions": list(Decision),
         }
-        is_filter = request.htmx and request.htmx.target == "services"  # type: ignore[attr-defined]
+        is_filter = request.htmx and request.htmx.target == "services"
         return self.page(f"specs/whitelist.html{'#services' if is_filter else ''}", **context)
 
-    def post(self, request: HttpRequest, slug: str) -> HttpResponse:
+    def post(self, request: MemberRequest, slug: str) -> HttpResponse:
         """`decision-ID=…` for one operation or for many."""
         version = self.newest()
-        wanted = {key: value for key, value in request.POST.items() if key.startswith("decision-")}
+        wanted = {key: str(value) for key, value in request.POST.items() if key.startswith("decision-")}
         operations = [o for o in whitelist.operations_of(version) if f"decision-{o.pk}" in wanted] if version else []
         chosen = {o.key: _listed(wanted[f"decision-{o.pk}"]) for o in operations}
         # Raises FlowError only for operations that the product has not: these were just read from it.
-        set_policies(self.product, chosen, request.member)  # type: ignore[attr-defined]
-        if not request.htmx:  # type: ignore[attr-defined]
+        set_policies(self.product, chosen, request.member)
+        if not request.htmx:
             messages.success(request, "Saved.")
             return redirect("product_whitelist", slug)
         touched = {operation.service_id for operation in operations}
@@ -213,7 +214,7 @@ class WhitelistView(ProductRoom):
 class WhitelistServiceView(ProductRoom):
     """The rows of one service, loaded when it is opened."""
 
-    def get(self, request: HttpRequest, slug: str, service: UUID) -> HttpResponse:
+    def get(self, request: MemberRequest, slug: str, service: UUID) -> HttpResponse:
         found = get_object_or_404(Service.objects.select_related("version"), pk=service, version__product=self.product)
         operations = whitelist.operations_of(found.version, request.GET.get("q", "")).filter(service=found)
         rows = whitelist.operation_rows(self.product, operations)
@@ -223,13 +224,13 @@ class WhitelistServiceView(ProductRoom):
 class WhitelistAllView(ProductRoom):
     """Everything at once: the defaults by effect, or nothing."""
 
-    def post(self, request: HttpRequest, slug: str) -> HttpResponse:
+    def post(self, request: MemberRequest, slug: str) -> HttpResponse:
         version = self.newest()
         operations = list(whitelist.operations_of(version)) if version else []
         usual = whitelist.usual_policies(operations)
         if request.POST.get("set") == "nothing":
             usual = dict.fromkeys(usual)
-        set_policies(self.product, usual, request.member)  # type: ignore[attr-defined]
+        set_policies(self.product, usual, request.member)
         messages.success(request, f"Set for {len(usual):,} operations.")
         return redirect("product_whitelist", slug)
 
