@@ -162,7 +162,7 @@ def _signed_in(connection: Connection) -> dict[str, str]:
     response = send(form_request(url, fields), timeout=TOKEN_TIMEOUT_SECONDS)
     if response.status in (400, 401, 403):
         raise SignInFailed(
-            f"{_host(connection)} refused the user name or password of the connection to {connection.product} "
+            f"{_host(connection)} refused the user name or password of {_named(connection)} "
             f"(HTTP {response.status}). An operator can correct them in the product's connection."
         )
     return _tokens_in(response, connection)
@@ -174,7 +174,7 @@ def _tokens_in(response: Response, connection: Connection) -> dict[str, str]:
     access = body.get("access_token")
     if response.status != 200 or not isinstance(access, str) or not access:
         raise SignInFailed(
-            f"{_host(connection)} gave no token to the connection to {connection.product}: it answered with HTTP "
+            f"{_host(connection)} gave no token to {_named(connection)}: it answered with HTTP "
             f"{response.status}{'' if response.status != 200 else ' but no access_token'}. Check the connection's "
             "token URL."
         )
@@ -212,14 +212,14 @@ def _tokens(connection: Connection) -> dict[str, str]:
 def _secret(connection: Connection) -> str:
     if not connection.secret:
         raise SignInFailed(
-            f"The connection to {connection.product} has no password, key or token. An operator can enter it in the "
+            f"There is no secret in {_named(connection)}: no password, key or token. An operator can enter it in the "
             "product's connection."
         )
     try:
         return decrypt(connection.secret, tenant_id=connection.tenant_id, record=connection.record("secret"))
     except DecryptionError as error:
         raise SignInFailed(
-            f"The secret of the connection to {connection.product} can't be read any more. An operator can enter it "
+            f"The secret of {_named(connection)} can't be read any more. An operator can enter it "
             "again in the product's connection."
         ) from error
 
@@ -231,6 +231,12 @@ def _send(request: Request) -> Response:
 def _absolute(connection: Connection, url: str) -> str:
     """The URL, below the base URL when it is relative."""
     return url if url.startswith(("http://", "https://")) else f"{connection.base_url.rstrip('/')}/{url.lstrip('/')}"
+
+
+def _named(connection: Connection) -> str:
+    """The connection, named for the person; calls run outside of the tenant's context."""
+    with tenant_context(connection.tenant_id):
+        return f"the connection to {connection.product}"
 
 
 def _host(connection: Connection) -> str:
@@ -283,7 +289,7 @@ _OPEN_TO_ALL = ("health", "ping", "status", "version", "openapi", "ready", "live
 def _harmless(connection: Connection) -> Operation | None:
     """A read that needs no argument, sooner one that asks for credentials than one that greets everybody."""
     reads = Operation.objects.filter(
-        version__product=connection.product,
+        version__product_id=connection.product_id,
         version__status__in=[VersionStatus.ACTIVE, VersionStatus.READY],
         method="GET",
         effect=Effect.READ,

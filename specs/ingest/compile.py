@@ -182,7 +182,7 @@ class _Compiler:
         info = info if isinstance(info, dict) else {}
         used = {operation.service for operation in operations}
         return CompiledSpec(
-            title=plain_text(_text(info.get("title")))[:300] or "Untitled API",
+            title=plain_text(_text(info.get("title")), 300) or "Untitled API",
             version=_text(info.get("version"))[:100],
             standard=("Swagger " if self._document.is_swagger else "OpenAPI ") + self._document.standard,
             servers=self._servers(),
@@ -247,8 +247,8 @@ class _Compiler:
             self._warn(source.pointer, f"The operationId “{operation_id[:80]}” stands twice; this one was renamed.")
         elif operation_id:
             self._ids.add(operation_id)
-        summary = plain_text(_text(node.get("summary")))[:300]
-        description = plain_text(_text(node.get("description"))[: 2 * MAX_DESCRIPTION])[:MAX_DESCRIPTION]
+        summary = plain_text(_text(node.get("summary")), 300)
+        description = plain_text(_text(node.get("description")), MAX_DESCRIPTION)
         name = self._names.take(tool_name(operation_id, source.method, source.path))
         if not summary:
             summary = first_sentence(description) or " ".join(words(name)).capitalize()
@@ -334,7 +334,7 @@ class _Compiler:
         binding: Binding = {"in": place, "name": name}
         source = self._parameter_schema(parameter, binding)
         schema = self._store.convert(source, refs)
-        description = plain_text(_text(parameter.get("description")))[:1000]
+        description = plain_text(_text(parameter.get("description")), 1000)
         if description:
             schema = {**schema, "description": description}
         if "example" in parameter and "examples" not in schema:
@@ -446,7 +446,7 @@ class _Compiler:
         if name not in self._services:
             described = self._tags.get(tag, {}).get("description")
             self._services[name] = CompiledService(
-                name, self._slugs.take(slug(name), limit=100), plain_text(_text(described))[:1000]
+                name, self._slugs.take(slug(name), limit=100), plain_text(_text(described), 1000)
             )
         return self._services[name]
 
@@ -466,7 +466,7 @@ class _Compiler:
         for holder in holders:
             for server in _list(holder.get("servers")):
                 if isinstance(server, dict) and (url := _server_url(server)):
-                    found.setdefault(url, plain_text(_text(server.get("description")))[:300])
+                    found.setdefault(url, plain_text(_text(server.get("description")), 300))
         return [{"url": url, "description": text} for url, text in list(found.items())[:50]]
 
     def _security_schemes(self) -> dict[str, Json]:

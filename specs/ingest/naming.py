@@ -29,13 +29,17 @@ class Names:
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
+        #: name to the number that was tried last, so that many of a name cost no more than few
+        self._last: dict[str, int] = {}
 
     def take(self, name: str, limit: int = MAX_NAME) -> str:
         """The name, or name_2, name_3 … when it is taken; at most `limit` characters."""
-        free, number = fitted(name, limit), 2
+        free, number = fitted(name, limit), self._last.get(name, 1)
         while free in self._taken:
+            number += 1
             ending = f"_{number}"
-            free, number = fitted(name, limit - len(ending)) + ending, number + 1
+            free = fitted(name, limit - len(ending)) + ending
+        self._last[name] = number
         self._taken.add(free)
         return free
 
@@ -74,14 +78,15 @@ def service_from_path(path: str) -> str:
 
 def first_sentence(text: str, limit: int = 300) -> str:
     """The first sentence, or as much of it as the limit allows, without markup."""
-    text = plain_text(text[: 4 * limit])
+    text = plain_text(text, 4 * limit)
     end = re.search(r"[.!?](?:\s|$)", text)
     return (text[: end.end()] if end else text)[:limit].strip()
 
 
-def plain_text(text: str) -> str:
-    """One line without HTML tags and Markdown's links, headings and emphasis."""
+def plain_text(text: str, limit: int) -> str:
+    """One line without HTML tags and Markdown's links, headings and emphasis, at most `limit` characters."""
+    text = text[: 4 * limit]
     text = re.sub(r"<[^<>]{1,200}>", " ", text)
     text = re.sub(r"\[([^\[\]]{1,200})\]\([^()\s]{0,500}\)", r"\1", text)
     text = re.sub(r"[*`]{1,3}|^#+ ", "", text, flags=re.M)
-    return " ".join(text.split())
+    return " ".join(text.split())[:limit]

@@ -18,6 +18,7 @@ import orjson
 
 from nlops.core.types import Json
 from specs.ingest.errors import OperationRefused
+from specs.ingest.naming import Names
 from specs.ingest.pointers import Resolver, is_external
 
 #: Enums with more values, or more characters, become a note in the description.
@@ -51,7 +52,7 @@ class SchemaStore:
         self._resolver = resolver
         self._keeps_siblings = keeps_siblings
         self._names: dict[str, str] = {}
-        self._taken: set[str] = set()
+        self._free_names = Names()
         self._waiting: deque[tuple[str, Json]] = deque()
 
     def convert(self, node: Json, refs: set[str]) -> Schema:
@@ -110,11 +111,7 @@ class SchemaStore:
             self.broken.add(reference)
             return ""
         last = reference.rsplit("/", 1)[-1].replace("~1", "_").replace("~0", "_")
-        base = re.sub(r"[^A-Za-z0-9_.-]+", "_", last)[:80] or "schema"
-        name, number = base, 2
-        while name in self._taken:
-            name, number = f"{base}_{number}", number + 1
-        self._taken.add(name)
+        name = self._free_names.take(re.sub(r"[^A-Za-z0-9_.-]+", "_", last[:200]) or "schema", limit=80)
         self._names[reference] = name
         self._waiting.append((name, target))
         return name

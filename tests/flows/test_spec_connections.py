@@ -336,6 +336,20 @@ def test_a_product_that_is_down_got_nothing(product):
     assert raised.value.sent is False
 
 
+def test_calls_are_made_outside_of_the_tenants_context(product, service, globex):
+    connection = oauth(product, service)
+    things = operation(product)
+    Connection.objects.update(secret="")
+    connections_of_acme = Connection.objects.get(), connection
+    with tenant_context(globex.tenant.pk):
+        with pytest.raises(SignInFailed, match="no secret in the connection to Things"):
+            call_operation(things, connections_of_acme[0], {})
+    oauth(product, service)
+    connection = Connection.objects.get()
+    with tenant_context(globex.tenant.pk):
+        assert call_operation(things, connection, {}).status == 200
+
+
 @pytest.mark.django_db(transaction=True)
 def test_of_several_workers_with_an_expired_token_one_renews(service, clean_cache):
     people = make_people("acme")

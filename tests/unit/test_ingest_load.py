@@ -112,3 +112,9 @@ def test_a_file_above_the_limit_is_refused_before_it_is_read():
     with pytest.raises(SpecError, match=r"52\.4 MB; the limit is 42 MB"):
         load_document(b"{" * (50 * 1024 * 1024), "big.json")
     check_size(MAX_BYTES)
+
+
+def test_a_small_file_that_would_fill_the_memory_is_refused():
+    data = b'{"openapi": "3.0.0", "x": [' + b"[]," * 3_000_000 + b"[]]}"
+    with pytest.raises(SpecError, match="million values"):
+        load_document(data, "a.json")
