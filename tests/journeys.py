@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
+import time
 from dataclasses import dataclass, field
 from typing import Any
+
+from django.utils import timezone
 
 from accounts.context import tenant_context
 from accounts.models import Member
@@ -66,10 +69,14 @@ class Journey:
         return self.work() if work else self
 
     def work(self) -> Journey:
-        """Let a worker look at the run."""
-        work_on(self.tenant_id, self.run.pk)
-        with tenant_context(self.tenant_id):
-            self.run.refresh_from_db()
+        """Let a worker look at the run, and again after the pauses that the run asks for."""
+        for _ in range(10):
+            work_on(self.tenant_id, self.run.pk)
+            with tenant_context(self.tenant_id):
+                self.run.refresh_from_db()
+            if self.run.wake_at is None or self.status != "working":
+                break
+            time.sleep(max(0.0, (self.run.wake_at - timezone.now()).total_seconds()))
         return self
 
     def reply(self, *, work: bool = True, **values: str) -> Journey:

@@ -173,10 +173,10 @@ GITHUB = (
     ),
 )
 KEYCLOAK = (
-    _one("list the users of realm acme", "list users", realm="acme"),
-    _one("show the clients in realm acme", "list clients", realm="acme"),
-    _one("get the groups of realm acme", "list groups", realm="acme"),
-    _one("list all roles of realm acme", "list roles", realm="acme"),
-    _one("delete the group 12ab-34 in realm acme", "delete group", realm="acme"),
-    _one("show realm acme", "get realm", realm="acme"),
+    _one("list the users of realm acme", "getUsersByRealm", realm="acme"),
+    _one("show the clients in realm acme", "getClients", realm="acme"),
+    _one("get the groups of realm acme", "getGroupsByRealm", realm="acme"),
+    _one("list all roles of realm acme", "getRolesByRealm", realm="acme"),
+    _one("delete the group 12ab-34 in realm acme", "deleteGroupByRealmById", realm="acme", id="12ab-34"),
+    _one("show realm acme", "getByRealm", realm="acme"),
 )

@@ -220,9 +220,5 @@ def test_a_product_that_is_down_is_told_and_nothing_is_lost(chat):
     with tenant_context(chat.tenant_id):
         Connection.objects.update(base_url="http://127.0.0.1:9", tokens="", tokens_expire_at=None)
     chat.say("List all groups")
-    while chat.status == "working":
-        with tenant_context(chat.tenant_id):
-            Run.objects.update(wake_at=None)
-        chat.work()
     assert chat.status == "failed"
     assert "127.0.0.1" in chat.answer or "reach" in chat.answer

@@ -337,13 +337,12 @@ def test_a_product_that_is_down_got_nothing(product):
 
 
 def test_calls_are_made_outside_of_the_tenants_context(product, service, globex):
-    connection = oauth(product, service)
+    oauth(product, service)
     things = operation(product)
     Connection.objects.update(secret="")
-    connections_of_acme = Connection.objects.get(), connection
-    with tenant_context(globex.tenant.pk):
-        with pytest.raises(SignInFailed, match="no secret in the connection to Things"):
-            call_operation(things, connections_of_acme[0], {})
+    connection = Connection.objects.get()
+    with tenant_context(globex.tenant.pk), pytest.raises(SignInFailed, match="no secret in the connection to Things"):
+        call_operation(things, connection, {})
     oauth(product, service)
     connection = Connection.objects.get()
     with tenant_context(globex.tenant.pk):

@@ -346,6 +346,7 @@ def test_a_version_that_another_worker_has_is_left_alone(product, test_database)
         process_version(product.tenant_id, version.pk)
         version.refresh_from_db()
         assert version.status == VersionStatus.DRAFT
+        other.execute("SELECT pg_advisory_unlock(%s)", [key])
     process_version(product.tenant_id, version.pk)
     version.refresh_from_db()
     assert version.status == VersionStatus.READY
