@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import subprocess
+import subprocess  # nosec B404 - our own interpreter runs our own file
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,8 +124,8 @@ def parse_json(data: bytes) -> Json:
     """The JSON value. Raises SpecError with line and column: doubled keys, NaN and deep nesting are refused, too."""
     if data.count(b"{") + data.count(b"[") + data.count(b",") > MAX_VALUES:
         raise SpecError(
-            f"The file holds more than {MAX_VALUES // 1_000_000} million values; a real description does not. Leave out "
-            "what isn't needed, or split it into several products."
+            f"The file holds more than {MAX_VALUES // 1_000_000} million values; a real description does not. "
+            "Leave out what isn't needed, or split it into several products."
         )
     try:
         value = jiter.from_json(data, allow_inf_nan=False, catch_duplicate_keys=True, cache_mode="keys")
@@ -164,7 +164,7 @@ def _parse_yaml(text: str) -> Json:
     """The YAML document, parsed by a child process that may crash or be stopped."""
     command = [sys.executable, "-I", str(_PARSER), str(YAML_MEMORY_BYTES), str(YAML_CPU_SECONDS)]
     try:
-        done = subprocess.run(  # noqa: S603 - no shell, no input in the arguments
+        done = subprocess.run(  # noqa: S603  # nosec B603 - no shell, no input in the arguments
             command, input=text.encode(), capture_output=True, timeout=YAML_WALL_SECONDS, check=False, env={}
         )
     except subprocess.TimeoutExpired as error:

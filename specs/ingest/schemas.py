@@ -29,9 +29,14 @@ MAX_DESCRIPTION = 1_000
 #: Defaults and constants above this are dropped.
 MAX_VALUE_CHARACTERS = 2_000
 MAX_PATTERN = 1_000
+#: Scalars up to this size stand in place of a reference to them; more would let a hostile file grow.
+MAX_LEAF_BYTES = 600
 
 REF_PREFIX: Final = "#/$defs/"
 _TYPES: Final = frozenset({"null", "boolean", "object", "array", "number", "string", "integer"})
+_SCALARS: Final = ("string", "integer", "number", "boolean")
+#: Keywords whose schemas could hold further references.
+_PARTS: Final = frozenset({"$ref", "allOf", "anyOf", "oneOf", "not", "if", "then", "else"})
 _INT64: Final = range(-(2**63), 2**64)
 
 Schema = dict[str, Json]
@@ -53,6 +58,7 @@ class SchemaStore:
         self._keeps_siblings = keeps_siblings
         self._names: dict[str, str] = {}
         self._free_names = Names()
+        self._leaves: dict[str, Schema] = {}
         self._waiting: deque[tuple[str, Json]] = deque()
 
     def convert(self, node: Json, refs: set[str]) -> Schema:
@@ -84,9 +90,12 @@ class SchemaStore:
 
     def _reference(self, node: Schema, refs: set[str]) -> Schema:
         reference = node["$ref"]
-        name = self._names.get(reference) or self._named(reference)
+        leaf = self._leaf(reference)
+        name = "" if leaf else self._names.get(reference) or self._named(reference)
         out: Schema
-        if name:
+        if leaf:
+            out = dict(leaf)
+        elif name:
             refs.add(name)
             out = {"$ref": REF_PREFIX + name}
         else:
@@ -97,6 +106,21 @@ class SchemaStore:
         if True in (node.get("nullable"), node.get("x-nullable")):
             return _or_null(out)
         return out
+
+    def _leaf(self, reference: str) -> Schema:
+        """The converted schema when it is a small scalar, such as an enum: models and people read it better in place.
+
+        {} for everything else.
+        """
+        if reference not in self._leaves:
+            try:
+                target = self._resolver.target(reference)
+            except OperationRefused:
+                target = None  # told where the reference is named
+            is_scalar = isinstance(target, dict) and target.get("type") in _SCALARS and not _PARTS & target.keys()
+            leaf = self.convert(target, set()) if is_scalar else {}
+            self._leaves[reference] = leaf if len(orjson.dumps(leaf)) <= MAX_LEAF_BYTES else {}
+        return self._leaves[reference]
 
     def _named(self, reference: str) -> str:
         """Name of the definition for a reference seen for the first time, "" when it points to nothing."""

@@ -186,6 +186,14 @@ def test_a_nullable_reference_is_the_reference_or_null():
     }
 
 
+def test_a_small_scalar_stands_in_place_of_a_reference_to_it():
+    schemas = {"Level": {"type": "string", "enum": ["low", "high"]}, "Long": {"type": "string", "pattern": "x" * 900}}
+    components = {"schemas": schemas}
+    source = {"allOf": [{"$ref": "#/components/schemas/Level"}], "default": "low"}
+    assert property_of(source, components=components) == {"type": "string", "enum": ["low", "high"], "default": "low"}
+    assert property_of({"$ref": "#/components/schemas/Long"}, components=components) == {"$ref": "#/$defs/Long"}
+
+
 def test_a_long_enum_becomes_a_note():
     schema = property_of({"type": "string", "enum": [f"value{n}" for n in range(500)], "description": "Which."})
     assert "enum" not in schema
