@@ -21,7 +21,10 @@ _is_driven_here: ContextVar[bool] = ContextVar("nlops_driven_here", default=Fals
 
 @contextmanager
 def driven_here() -> Iterator[None]:
-    """No word about runs goes out inside: the caller does their work itself, with `conversations.flows.advance`."""
+    """Inside, the caller does the work of runs itself, with `conversations.flows.advance`: no worker hears of them.
+
+    What keeps members from flooding the workers does not hold then, either.
+    """
     token = _is_driven_here.set(True)
     try:
         yield
@@ -29,9 +32,14 @@ def driven_here() -> Iterator[None]:
         _is_driven_here.reset(token)
 
 
+def is_driven_here() -> bool:
+    """Whether the caller is inside `driven_here`."""
+    return _is_driven_here.get()
+
+
 def look_at(tenant_id: uuid.UUID, run_id: uuid.UUID, *, delay: float = 0.0) -> None:
     """Ask a worker to look at the run, once the transaction is committed, `delay` seconds later."""
-    if _is_driven_here.get():
+    if is_driven_here():
         return
     send_after_commit("conversations.tasks.advance_run", str(tenant_id), str(run_id), delay=delay)
 

@@ -14,7 +14,7 @@ from conversations.flows.cancel import cancel
 from conversations.flows.reply import reply_in_words
 from conversations.history import earlier_calls, history
 from conversations.models import Conversation, Run, RunSecret
-from conversations.queue import look_at
+from conversations.queue import is_driven_here, look_at
 from conversations.recording import append_events
 from nlops.core.engine import Record, start
 from nlops.core.secrets import mask
@@ -62,7 +62,8 @@ def _check(member: Member, text: str) -> None:
             f"The message has {len(text):,} characters; at most {settings.NLOPS_MAX_MESSAGE:,} fit. "
             "Please say it shorter, or in several messages."
         )
-    count_request(member)
+    if not is_driven_here():
+        count_request(member)
 
 
 def _begin(member: Member, conversation: Conversation, text: str) -> Run:

@@ -10,7 +10,7 @@ from accounts.models import Member, MemberRole, Tenant, User
 def enrol_evaluator(tenant: Tenant) -> Member:
     """The tenant's evaluator, a customer; created at the first time, in the time zone of the tenant's first member.
 
-    A member of its own keeps the conversations of evaluations, and the throttle, apart from those of people.
+    A member of its own keeps the conversations of evaluations apart from those of people.
     """
     email = f"evaluation@{tenant.slug}.invalid"  # RFC 6761: no such address will ever get mail
     with tenant_context(tenant.pk):

@@ -18,7 +18,6 @@ from django.utils import timezone
 
 from accounts.context import tenant_context
 from accounts.models import Member
-from accounts.throttle import Throttled
 from conversations.flows import FlowError
 from conversations.flows.advance import work_on
 from conversations.flows.ask import ask
@@ -34,8 +33,6 @@ from nlops.core.types import CallRecord, Decision, Effect, Json, RunStatus
 from nlops.core.views import display
 from nlops.llm.registry import ModelConfigurationError, model_from_spec
 from specs.models import Connection, Operation, ToolPolicy, VersionStatus
-
-log = structlog.get_logger(__name__)
 
 #: Seconds between two looks at a run that waits for a moment.
 LOOK_EVERY = 0.2
@@ -80,13 +77,12 @@ def run_suite(
     model: str = "",
     only: str = "",
     report: Callable[[Outcome], None] = lambda outcome: None,
-    sleep: Callable[[float], None] = time.sleep,
 ) -> Execution:
     """Run the cases as the member and save their scores; `report` hears of every case as it ends.
 
     `model` is a specification as in NLOPS_MODEL, empty for the one that the tenant uses; `only` leaves out the cases
-    whose names don't hold it; `sleep` waits for the throttle and for a product that asks to wait. Call it outside of
-    a tenant's context. Raises SuiteNotRunnable.
+    whose names don't hold it. The member's throttle does not count here. Call it outside of a tenant's context.
+    Raises SuiteNotRunnable.
     """
     tenant_id = suite.tenant_id
     with tenant_context(tenant_id):
@@ -99,7 +95,7 @@ def run_suite(
     outcomes = []
     with structlog.contextvars.bound_contextvars(evaluation=str(run.pk)), driven_here():
         for case in cases:
-            outcome = _run_case(case, member, model, sleep)
+            outcome = _run_case(case, member, model)
             _save(run, outcome)
             outcomes.append(outcome)
             report(outcome)
@@ -129,7 +125,7 @@ def _check_runnable(model: str) -> None:
         )
 
 
-def _run_case(case: Case, member: Member, model: str, sleep: Callable[[float], None]) -> Outcome:
+def _run_case(case: Case, member: Member, model: str) -> Outcome:
     """All turns of the case in a conversation of its own; what still waits at the end is cancelled."""
     expected = Expectation.from_json(case.expected)
     conversation: Conversation | None = None
@@ -137,10 +133,10 @@ def _run_case(case: Case, member: Member, model: str, sleep: Callable[[float], N
     started, text = time.monotonic(), ""
     try:
         for turn in case.turns:
-            run = _ask(member, turn, conversation, model, sleep)
+            run = _ask(member, turn, conversation, model)
             conversation = run.conversation
             started = time.monotonic()
-            run = _work(run, sleep)
+            run = _work(run)
     except FlowError as error:
         run, text = None, str(error)
     finally:
@@ -153,24 +149,17 @@ def _run_case(case: Case, member: Member, model: str, sleep: Callable[[float], N
     return Outcome(case, seen, measured, round(seconds, 3), conversation.pk if conversation else None)
 
 
-def _ask(
-    member: Member, turn: str, conversation: Conversation | None, model: str, sleep: Callable[[float], None]
-) -> Run:
-    """The turn as the member's message, as soon as the member's throttle lets it pass. Raises FlowError."""
-    while True:
-        try:
-            with tenant_context(member.tenant_id):
-                run = ask(member, turn, conversation)
-                if not run.model:
-                    run.model = model
-                    run.save(update_fields=["model"])
-                return run
-        except Throttled as error:
-            log.info("evaluation_throttled", seconds=error.retry_after)
-            sleep(error.retry_after)
+def _ask(member: Member, turn: str, conversation: Conversation | None, model: str) -> Run:
+    """The turn as the member's message. Raises FlowError."""
+    with tenant_context(member.tenant_id):
+        run = ask(member, turn, conversation)
+        if not run.model:
+            run.model = model
+            run.save(update_fields=["model"])
+    return run
 
 
-def _work(run: Run, sleep: Callable[[float], None]) -> Run:
+def _work(run: Run) -> Run:
     """Do the run's work until a person is waited for or it is over; what takes too long comes back as it is."""
     deadline = time.monotonic() + TURN_SECONDS
     while True:
@@ -180,7 +169,7 @@ def _work(run: Run, sleep: Callable[[float], None]) -> Run:
         status = RunStatus(run.status)
         if status.is_over or status.waits_for_person or time.monotonic() > deadline:
             return run
-        sleep(LOOK_EVERY)
+        time.sleep(LOOK_EVERY)
 
 
 def _stop(conversation: Conversation, member: Member) -> None:
