@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
+from accounts.fields import OrderedJSONField
 from accounts.models import Member, TenantModel
 from nlops.core.types import CallStatus, RunStatus
 from specs.models import Operation
@@ -34,7 +35,7 @@ class Run(TenantModel):
     number = models.PositiveIntegerField(help_text="1 for the first of its conversation")
     request = models.TextField(help_text="the person's words, typed secrets masked")
     status = models.CharField(max_length=20, choices=[(s.value, s.value) for s in RunStatus], default=RunStatus.QUEUED)
-    state = models.JSONField(default=dict)
+    state = OrderedJSONField(default=dict)
     model = models.CharField(max_length=200, blank=True)
     prompt_version = models.CharField(max_length=40, blank=True)
     prompt_tokens = models.PositiveIntegerField(default=0)
@@ -89,7 +90,7 @@ class Event(TenantModel):
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events")
     sequence = models.PositiveIntegerField(help_text="counts up in the conversation; the id of server-sent events")
     kind = models.CharField(max_length=20, choices=EventKind)
-    data = models.JSONField(default=dict)
+    data = OrderedJSONField(default=dict)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -109,13 +110,13 @@ class Call(TenantModel):
     key = models.CharField(max_length=100, help_text="id of the tool call in the run's state")
     position = models.PositiveIntegerField(default=0)
     operation = models.ForeignKey(Operation, on_delete=models.PROTECT, related_name="+")
-    arguments = models.JSONField(default=dict)
+    arguments = OrderedJSONField(default=dict)
     provenance = models.JSONField(default=dict)
     status = models.CharField(
         max_length=20, choices=[(s.value, s.value) for s in CallStatus], default=CallStatus.PLANNED
     )
     http_status = models.PositiveSmallIntegerField(default=0)
-    response = models.JSONField(null=True, blank=True)
+    response = OrderedJSONField(null=True, blank=True)
     error = models.TextField(blank=True)
     idempotency_key = models.UUIDField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

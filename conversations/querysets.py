@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Max, QuerySet
 
 from accounts.models import Member
 from conversations.models import Approval, ApprovalStatus, Conversation, Event, EventKind, Feedback
 from conversations.transcript import RunBlock, fold
 from nlops.core import answers
 from nlops.core.types import Json
-from specs.models import Operation, VersionStatus
-from specs.querysets import decisions, tools, whitelist_keys
+from specs.querysets import whitelisted_tools
 
 #: Conversations in the list at the side of the chat.
 LISTED = 60
-#: Operations that an empty chat makes its suggestions from.
-SUGGESTED_FROM = 40
 
 
 def conversations_of(member: Member) -> QuerySet[Conversation]:
@@ -58,26 +55,8 @@ def last_sequence(conversation_id: UUID) -> int:
 
 def suggestions() -> tuple[str, ...]:
     """Requests to try, made from what the whitelist allows."""
-    allowed = whitelist_keys()
-    if not allowed:
-        return ()
-    rows = Operation.objects.filter(
-        version__status=VersionStatus.ACTIVE, version__product__in={product for product, _ in allowed}
-    ).values_list("pk", "version__product_id", "method", "path")
-    chosen = [pk for pk, product, method, path in rows if (product, f"{method} {path}") in allowed]
-    operations = (
-        Operation.objects.filter(pk__in=_spread(chosen))
-        .select_related("service", "version__product")
-        .defer("version__source", "version__problems")
-    )
-    policy = {operation.version.product: decisions(operation.version.product) for operation in operations}
-    found = tools((operation, policy[operation.version.product][operation.key]) for operation in operations)
-    return answers.capabilities(found).suggestions
-
-
-def _spread(keys: Sequence[UUID]) -> Iterable[UUID]:
-    """At most SUGGESTED_FROM of them, evenly over the list."""
-    return keys[:: max(1, -(-len(keys) // SUGGESTED_FROM))]
+    found = whitelisted_tools()
+    return answers.capabilities(found).suggestions if found else ()
 
 
 def waiting_approvals() -> QuerySet[Approval]:
@@ -98,12 +77,9 @@ def approval_for_operator(pk: UUID) -> QuerySet[Approval]:
 
 def call_view_of(approval: Approval) -> dict[str, Json]:
     """The call as it stood when the approval was asked for."""
-    event = (
-        Event.objects.filter(Q(kind=EventKind.APPROVAL), run_id=approval.run_id, data__call__id=approval.call.key)
-        .order_by("-sequence")
-        .first()
-    )
-    return event.data["call"] if event else {}
+    events = Event.objects.filter(kind=EventKind.APPROVAL, run_id=approval.run_id).order_by("-sequence")
+    calls = (event.data["call"] for event in events)
+    return next((call for call in calls if call["id"] == approval.call.key), {})
 
 
 def _approvals() -> QuerySet[Approval]:

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 
+from accounts.fields import OrderedJSONField
 from accounts.models import Member, TenantModel
 from nlops.core.types import Decision, Effect
 
@@ -19,9 +20,7 @@ class Product(TenantModel):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["tenant", "slug"], name="product_slug_once_per_tenant")
-        ]
+        constraints = [models.UniqueConstraint(fields=["tenant", "slug"], name="product_slug_once_per_tenant")]
         ordering = ["name"]
 
     def __str__(self) -> str:
@@ -30,7 +29,7 @@ class Product(TenantModel):
     @property
     def active_version(self) -> SpecVersion | None:
         """The version that requests use, None before the first activation."""
-        return self.versions.filter(status=VersionStatus.ACTIVE).first()
+        return self.versions.filter(status=VersionStatus.ACTIVE).defer("source", "definitions").first()
 
 
 class VersionStatus(models.TextChoices):
@@ -58,7 +57,7 @@ class SpecVersion(TenantModel):
     standard = models.CharField(max_length=20, blank=True, help_text="such as OpenAPI 3.1.0")
     servers = models.JSONField(default=list, help_text="base URLs that the description names")
     security_schemes = models.JSONField(default=dict)
-    definitions = models.JSONField(default=dict, help_text="$defs that argument schemas refer to")
+    definitions = OrderedJSONField(default=dict, help_text="$defs that argument schemas refer to")
     problems = models.JSONField(default=list, help_text="[{severity, pointer, line, message}]")
     error = models.TextField(blank=True, help_text="why it failed, for a person")
     phase = models.CharField(max_length=60, blank=True, help_text="what is being done now")
@@ -94,9 +93,7 @@ class Service(TenantModel):
     position = models.PositiveIntegerField(default=0)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["version", "slug"], name="service_slug_once_per_version")
-        ]
+        constraints = [models.UniqueConstraint(fields=["version", "slug"], name="service_slug_once_per_version")]
         ordering = ["position"]
 
     def __str__(self) -> str:
@@ -115,7 +112,7 @@ class Operation(TenantModel):
     description = models.TextField(blank=True)
     effect = models.CharField(max_length=20, choices=[(effect.value, effect.value) for effect in Effect])
     deprecated = models.BooleanField(default=False)
-    schema = models.JSONField(help_text="JSON Schema of the arguments, without its $defs")
+    schema = OrderedJSONField(help_text="JSON Schema of the arguments, without its $defs")
     definition_names = models.JSONField(default=list, help_text="the $defs that the schema needs")
     bindings = models.JSONField(default=dict, help_text="argument name to its place in the request")
     body_media_type = models.CharField(max_length=200, blank=True)
@@ -157,13 +154,9 @@ class Connection(TenantModel):
     product = models.OneToOneField(Product, on_delete=models.CASCADE, related_name="connection")
     base_url = models.URLField(max_length=500)
     auth_kind = models.CharField(max_length=30, choices=AuthKind, default=AuthKind.NONE)
-    auth_name = models.CharField(
-        max_length=100, blank=True, help_text="API key: name of the header or parameter"
-    )
+    auth_name = models.CharField(max_length=100, blank=True, help_text="API key: name of the header or parameter")
     username = models.CharField(max_length=200, blank=True)
-    token_url = models.CharField(
-        max_length=500, blank=True, help_text="absolute, or relative to the base URL"
-    )
+    token_url = models.CharField(max_length=500, blank=True, help_text="absolute, or relative to the base URL")
     refresh_url = models.CharField(max_length=500, blank=True, help_text="empty: the token URL")
     secret = models.TextField(blank=True, editable=False, help_text="encrypted: password, key or token")
     tokens = models.TextField(blank=True, editable=False, help_text="encrypted JSON of the current tokens")

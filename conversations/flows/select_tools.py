@@ -7,7 +7,7 @@ import functools
 from nlops.core.retrieval import OperationIndex, split_actions
 from nlops.llm.base import ChatModel
 from specs.models import Operation, VersionStatus
-from specs.querysets import whitelist_keys
+from specs.querysets import allowed_operations
 
 
 def select_operations(request: str, context: str, model: ChatModel) -> list[str]:
@@ -16,7 +16,7 @@ def select_operations(request: str, context: str, model: ChatModel) -> list[str]
     A request of several actions is ranked for each of them; `context` (what the conversation was about) fills up
     what "delete that one" leaves open.
     """
-    allowed = whitelist_keys()
+    allowed = allowed_operations()
     rows = Operation.objects.filter(version__status=VersionStatus.ACTIVE).values_list(
         "pk", "version__product_id", "method", "path", "search_text"
     )

@@ -11,12 +11,11 @@ from django.utils import timezone
 from conversations.models import Run
 from conversations.queue import look_at
 from conversations.recording import save
-from nlops.core.engine import Context, EngineEvent, RunState, Transition, advance
+from nlops.core.engine import Context, EngineEvent, RunState, Transition, advance, needs_whitelist
 from nlops.core.types import Tool
 from nlops.llm.base import ChatModel
 from nlops.llm.registry import ModelConfigurationError, model_from_spec
-from specs.models import Operation
-from specs.querysets import decision_for, tools
+from specs.querysets import tools, whitelisted_tools
 
 
 def model_name(run: Run) -> str:
@@ -31,10 +30,7 @@ def model_of(run: Run) -> ChatModel:
 
 def tools_of(state: RunState) -> dict[str, Tool]:
     """The run's tools by name, best ranked first, each with the policy's decision of this moment."""
-    rows = Operation.objects.select_related("service", "version__product").defer("version__source", "version__problems")
-    by_id = {str(operation.pk): operation for operation in rows.filter(pk__in=state.operation_ids)}
-    chosen = [by_id[key] for key in state.operation_ids if key in by_id]
-    return {tool.name: tool for tool in tools((operation, decision_for(operation)) for operation in chosen)}
+    return {tool.name: tool for tool in tools(state.operation_ids)}
 
 
 def context_of(run: Run, found: dict[str, Tool]) -> Context:
@@ -56,7 +52,10 @@ def step(run: Run, event: EngineEvent, *, state: RunState | None = None) -> Tran
     if selected is not None:
         state.operation_ids = list(selected)
     found = tools_of(state)
-    transition = advance(state, event, context_of(run, found))
+    context = context_of(run, found)
+    if needs_whitelist(event):
+        context = replace(context, whitelist=whitelisted_tools())
+    transition = advance(state, event, context)
     save(run, transition, found)
     if transition.state.work is not None:
         look_at(run.tenant_id, run.pk, delay=transition.state.work.delay)

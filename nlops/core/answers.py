@@ -616,6 +616,11 @@ def _reason(http_status: int) -> str:
 # --- what nlops can do ------------------------------------------------------------------------------------
 
 
+#: Services, and operations of each, that the greeting names.
+MAX_SERVICES = 20
+MAX_TITLES = 12
+
+
 def capabilities(tools: Sequence[Tool]) -> Answer:
     """A greeting, what can be done by service, and requests to try; made from the whitelist alone."""
     if not tools:
@@ -625,10 +630,10 @@ def capabilities(tools: Sequence[Tool]) -> Answer:
         services.setdefault(tool.service or "other", []).append(tool)
     products = " and ".join(dict.fromkeys(tool.product for tool in tools if tool.product))
     rows = [
-        [argument_label(name), ", ".join(dict.fromkeys(_lowered(tool) for tool in own))]
-        for name, own in services.items()
+        [argument_label(name), _some([*dict.fromkeys(_lowered(tool) for tool in own)])]
+        for name, own in list(services.items())[:MAX_SERVICES]
     ]
-    names = ", ".join(argument_label(name).lower() for name in services)
+    names = _some([argument_label(name).lower() for name in services])
     text = f"Hello! I can operate {products or 'the product'} for you: {names}. Say in your own words what you want."
     table = {"kind": "table", "columns": ["Service", "What I can do"], "rows": rows, "caption": "What I can do here"}
     return Answer(text, (table,), _examples(tools))
@@ -646,6 +651,12 @@ def refusal(tools: Sequence[Tool], reason: str = "", ranked: Sequence[Tool] = ()
     products = " and ".join(dict.fromkeys(tool.product for tool in tools if tool.product))
     shown = ", ".join(services[:8])
     return Answer(f"{text} I can help with {products or 'the product'}: {shown}.", (), _examples([*ranked, *tools]))
+
+
+def _some(titles: list[str]) -> str:
+    """The first few, and how many more there are."""
+    left = len(titles) - MAX_TITLES
+    return ", ".join(titles[:MAX_TITLES]) + (f" and {left} more" if left > 0 else "")
 
 
 def _lowered(tool: Tool) -> str:

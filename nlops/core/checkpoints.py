@@ -169,7 +169,7 @@ def describe_repair(refused: CallRecord, repaired: CallRecord) -> list[str]:
     told = []
     for name, value in repaired.arguments.items():
         old = refused.arguments.get(name)
-        if old != value and not is_secret(value):
+        if not is_secret(value) and not is_secret(old) and old != value:
             was = f"“{old}”" if old is not None else "nothing"
             told.append(
                 f"The product refused {argument_label(name).lower()} {was} ({refused.error.rstrip('.')}), "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -139,6 +139,8 @@ class Context:
     tools: Mapping[str, Tool]
     #: the person's time, with their zone
     now: datetime
+    #: everything that may be used here, without argument schemas; given when `needs_whitelist` says so
+    whitelist: Sequence[Tool] = ()
     #: languages that the model reads, None for any
     languages: frozenset[str] | None = None
     #: whether the model's prose may be shown
@@ -269,6 +271,14 @@ def start(
         said=[request],
         secrets=secrets or [],
     )
+
+
+def needs_whitelist(event: EngineEvent) -> bool:
+    """Whether the answer to this event may tell what can be done here."""
+    if not isinstance(event, ModelAnswered):
+        return False
+    asked = event.completion.tool_calls
+    return not asked or any(call.name in (CAPABILITIES_TOOL.name, REFUSE_TOOL.name) for call in asked)
 
 
 def advance(state: RunState, event: EngineEvent, context: Context) -> Transition:
@@ -492,7 +502,7 @@ def _take_call(step: Transition, call: ToolCall, context: Context) -> None:
         schema: dict[str, Json] = {"type": "string", "enum": choices} if choices else {"type": "string"}
         _ask(step, call.id, text, [Question("answer", "Your answer", schema=schema)])
     elif call.name == CAPABILITIES_TOOL.name and not state.calls:
-        _finish(step, RunStatus.ANSWERED, answers.capabilities(list(context.tools.values())), context)
+        _finish(step, RunStatus.ANSWERED, answers.capabilities(context.whitelist), context)
     elif call.name in (REFUSE_TOOL.name, CAPABILITIES_TOOL.name):
         if state.calls:
             _conclude(step, context, "")
@@ -795,7 +805,8 @@ def _ask_about_refusal(step: Transition, context: Context) -> bool:
 
 
 def _refuse(step: Transition, context: Context) -> None:
-    _finish(step, RunStatus.REFUSED, answers.refusal(list(context.tools.values())), context)
+    nearest = list(context.tools.values())
+    _finish(step, RunStatus.REFUSED, answers.refusal(context.whitelist or nearest, ranked=nearest[:3]), context)
 
 
 def _fail(step: Transition, context: Context, message: str) -> None:

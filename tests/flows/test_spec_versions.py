@@ -106,7 +106,8 @@ def test_the_task_learns_the_version(product):
     assert (operation.service.name, operation.effect, operation.idempotency_header) == (
         "books", Effect.WRITE, "Idempotency-Key",
     )  # fmt: skip
-    [tool] = tools([(operation, Decision.CONFIRM)])
+    [tool] = tools([str(operation.pk)])
+    assert tool.decision is Decision.DENY
     assert tool.parameters["$defs"].keys() == {"Shelf"}
     assert tool.required == ("title",)
 
