@@ -73,6 +73,8 @@ class Profile:
     groups: frozenset[str]
     #: base forms of the things in its path, in order
     path_nouns: tuple[str, ...]
+    #: base forms of all words in its path's fixed segments but its verb
+    path_words: tuple[str, ...]
     #: the last of them, or the first noun of its summary
     target: str
     #: values that its path needs
@@ -99,7 +101,10 @@ def profile(name: str, text: str) -> Profile:
     static = [part for part in segments if not part.startswith("{") and not _NO_NOUN.fullmatch(part)]
     summary, called = _words(lines[1]), _words(lines[3])
     groups, action = _groups(method, static, summary, called)
+    path_words = tuple(base(word) for part in static if part != action for word in split_name(part))
     nouns = tuple(base(word) for part in static if part != action for word in split_name(part)[-1:])
+    if segments and segments[0].startswith("{"):
+        nouns = (*(base(word) for word in split_name(segments[0])[:1]), *nouns)
     summary_nouns = tuple(word for word in map(base, summary) if _is_content(word))
     parts = [lines[1], lines[2], " ".join(split_name(path)), lines[3], lines[4], lines[6]]
     known = [word for part in parts for word in map(base, _words(part)) if _is_content(word)]
@@ -109,6 +114,7 @@ def profile(name: str, text: str) -> Profile:
         name=name,
         groups=groups,
         path_nouns=nouns,
+        path_words=path_words,
         target=nouns[-1] if nouns else next(iter(summary_nouns), ""),
         slots=len(re.findall(r"\{[^{}]+\}", path)),
         ends_with_slot=bool(segments) and segments[-1].startswith("{"),
@@ -189,17 +195,18 @@ class OperationIndex:
         if not self.profiles or k < 1:
             return []
         nouns = [noun for said in (*clause.nouns, *context) for noun in self._expand(said)]
-        scores = self._bm25.get_scores(nouns) if nouns else np.zeros(len(self.profiles), dtype=np.float32)
+        terms = [*nouns, *(word for word in clause.qualifiers if word in self.vocabulary)]
+        scores = self._bm25.get_scores(terms) if terms else np.zeros(len(self.profiles), dtype=np.float32)
         if clause.groups:
             fits = self._verb_fit(clause.groups)
             # A verb alone ("disable bob") still tells something where no thing is named.
             scores = (scores + 0.3 * (fits >= 0.9)) * fits
-        count = len(clause.values) + clause.refers
+        count = clause.named_things + clause.refers
         missing = np.maximum(self._slots - count, 0)
         spare = np.maximum(count - self._slots, 0)
         scores = scores * 0.72**missing * 0.93 ** np.minimum(spare, 3)
         best = np.argsort(-scores, kind="stable")[: max(_SHORTLIST, 2 * k)]
-        said = frozenset(nouns)
+        said = frozenset(terms)
         judged = [
             (
                 self.profiles[index].name,
@@ -216,7 +223,10 @@ class OperationIndex:
         if noun in self.vocabulary:
             return [noun]
         others = sorted(wording.synonyms(noun) & self.vocabulary)
-        return others or [part for part in map(base, noun.split("-")) if part in self.vocabulary]
+        related = wording.related(noun, self.vocabulary)
+        return others or (
+            [related] if related else [part for part in map(base, noun.split("-")) if part in self.vocabulary]
+        )
 
     def meanings(self, noun: str) -> frozenset[str]:
         """The words of these operations that a word of the person may mean."""
@@ -237,7 +247,7 @@ class OperationIndex:
 def _closeness(found: Profile, clause: Clause, said: frozenset[str], targets: frozenset[str]) -> float:
     """How well the things of the operation's path are those of the request."""
     factor = 1.0
-    for noun in found.path_nouns:
+    for noun in found.path_words:
         if noun not in said and not said & wording.synonyms(noun):
             factor *= 0.85
     head, container = _object_of(clause, targets)
@@ -249,7 +259,9 @@ def _closeness(found: Profile, clause: Clause, said: frozenset[str], targets: fr
     if clause.direct:
         factor *= 1.3 if found.slots >= 2 and len(clause.values) >= 2 else 1.0
     if clause.contents and container == "" and _same_thing(head, outer) and not found.ends_with_slot:
-        return factor * 2.5
+        return factor * (3.0 if found.target in wording.synonyms("content") else 2.0)
+    if clause.verb and not wording.is_generic(clause.verb) and clause.verb in found.words:
+        factor *= 1.5
     if head:
         factor *= _head_fit(found, head)
     if "read" in found.groups and head and _same_thing(head, (found.target, *found.summary_nouns[:3])):
@@ -289,11 +301,12 @@ def _head_fit(found: Profile, head: str) -> float:
 
 def _number_fit(found: Profile, clause: Clause, head: str) -> float:
     """ "show the groups" lists all, "show the group Sales" looks at one, "bob's groups" lists those of another thing."""
-    named = len(clause.values) > 0 or clause.refers
+    count = clause.named_things + clause.refers
+    named = count > 0
     if clause.plural:
         if found.ends_with_slot:
             return 0.6
-        return 1.3 if named and found.slots == min(len(clause.values) + clause.refers, 2) else 1.0
+        return 1.3 if named and found.slots == min(count, 3) else 1.0
     if not named:
         return 1.0
     return 1.15 if found.ends_with_slot else 0.95
@@ -321,7 +334,8 @@ def split_actions(text: str) -> list[str]:
         if match.start() < start:
             continue
         left, right = blanked[start : match.start()], blanked[match.end() :]
-        if _begins_action(right, strong=bool(_STRONG.search(match.group()))) and _is_whole(left):
+        strong = bool(_STRONG.search(match.group()))
+        if _begins_action(right, strong=strong) and _is_whole(left) and (strong or not _goes_on(left, right)):
             parts.append(text[start : match.start()])
             start = match.end()
         elif parts_verb := _shares_verb(left, right):
@@ -367,6 +381,13 @@ def _begins_action(text: str, *, strong: bool) -> bool:
     if wording.is_noun_verb(verb) and not strong:
         return second in _DETERMINED or not words[1].isalpha() or words[1][:1].isupper()
     return second not in ("and", "or", "is", "are", "was")
+
+
+def _goes_on(left: str, right: str) -> bool:
+    """ "with password X and email Y": the second word is an argument's name, not a verb."""
+    first = re.match(r"\s*([\w-]+)", right)
+    listing = re.search(r"\b(?:with|having|whose|and an?)\b", left, re.IGNORECASE)
+    return bool(listing and first and wording.is_noun_verb(base(first[1])))
 
 
 _QUESTION_VERBS: Final = frozenset(

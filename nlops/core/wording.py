@@ -58,10 +58,15 @@ VERB_GROUPS: Final[dict[str, frozenset[str]]] = {
     "verify": _set("verify validate test ping"),
     "comment": _set("comment reply respond answer"),
     "login": _set("login logout"),
+    "require": _set("require enforce force mandate"),
     "write": _set("write compose draft"),
     "play": _set("play book order buy cook translate summarize summarise calculate compute solve explain sing draw"),
 }
 
+_GENERIC: Final = _set(
+    "get show list display view see find fetch retrieve look give tell what which who how is are was do does have has"
+    " create add make new update change edit modify set delete remove need want"
+)
 _GROUPS_OF: Final[dict[str, tuple[str, ...]]] = {}
 for _group, _verbs in VERB_GROUPS.items():
     for _verb in _verbs:
@@ -93,7 +98,8 @@ _NEAR_GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "copy": ("create",),
     "create": ("grant", "request", "start", "import"),
     "update": ("reset", "rotate"),
-    "write": (),
+    "write": ("create",),
+    "require": ("update",),
     "start": (),
 }
 
@@ -134,7 +140,7 @@ STOP_WORDS: Final = _set(
     " if so not no yes all any some every each both other another more most such same own just only now here there"
     " what which who whom whose when where why how called named titled name's etc ok okay hi hello hey thanks thank"
     " want like need let lets would'd i'd i'll i'm we'd we're let's kindly give tell show see display list get find"
-    " detail details info information data thing things stuff give full complete current existing available specific"
+    " detail details info information data thing things stuff give full complete current existing available specific profile overview record summary card think know mean feel believe say"
     " single new out up down off over under again still ever already currently belong belongs belonging"
     " using use used many much than it's that's what's who's there's where's quick quickly right away asap everything"
     " anything something everyone anyone someone really actually maybe perhaps able exist exists"
@@ -155,7 +161,7 @@ _ORDER: Final = _set(
 
 #: Words for one thing; a request may use one of them where the product uses another.
 _NOUN_SETS: Final = (
-    _set("user account person people member employee colleague identity staff individual login"),
+    _set("user account person people member employee colleague identity staff individual"),
     _set("group team"),
     _set("safe vault"),
     _set("audit log history trail activity event"),
@@ -404,6 +410,10 @@ class Clause:
     contents: bool
     #: indexes of tokens that are values: names, numbers, quoted words
     values: tuple[int, ...]
+    #: how many things the values name: "octocat/hello-world" is two, the 5 of "first 5 users" none
+    named_things: int
+    #: base forms of words such as "latest" and "pending"
+    qualifiers: tuple[str, ...]
     #: words with an article that the vocabulary lacks: "the coffee machine"
     strange: tuple[str, ...]
     #: it points back: "delete that one", "his groups"
@@ -426,9 +436,12 @@ def analyse(text: str, vocabulary: Container[str]) -> Clause:
     )
     phrases = _phrases(found, verb_at + length, set(values), vocabulary)
     head, plural, container, direct = _roles(verb, phrases)
-    if verb == "who" and not any(phrase.noun and not phrase.preposition for phrase in phrases):
-        head, plural, nouns = "person", True, ("person", *nouns)
     words = " ".join(token.lower for token in found)
+    able = re.search(r"^who (?:all )?(?:has|have|can|may|could|is able to|is allowed to|got)\b", words) is not None
+    if verb == "who" and (able or not any(phrase.noun and not phrase.preposition for phrase in phrases)):
+        head, plural, nouns = "person", True, ("person", *nouns)
+        inner = [phrase.noun for phrase in phrases if phrase.noun and phrase.noun not in ("access", "person")]
+        container = container or (inner[-1] if inner else "")
     return Clause(
         text=text,
         tokens=found,
@@ -442,8 +455,10 @@ def analyse(text: str, vocabulary: Container[str]) -> Clause:
         contents=re.search(r"^what(?:'s| is| does| do we have)?(?: stored| kept)? (?:in|inside|contain)\b", words)
         is not None,
         values=tuple(values),
+        named_things=sum(_things(found, index) for index in values),
+        qualifiers=tuple(token.base for token in found if token.lower in _QUALIFIERS or token.lower in _ORDER),
         strange=tuple(_strange(found, verb_at, length, set(values), vocabulary)),
-        refers=_refers(found, verb_at + length),
+        refers=_refers(found),
     )
 
 
@@ -455,6 +470,8 @@ def _meant_groups(verb: str, after: tuple[Token, ...]) -> tuple[str, ...]:
         and (after[0].lower in ("a", "an", "new", "access") or after[0].base == "another")
     ):
         return ("request", "create")
+    if verb == "give":
+        return ("read",) if after and after[0].lower in ("me", "us") or not after else ("grant", "create")
     return verb_groups(verb)
 
 
@@ -465,9 +482,21 @@ def is_noun(token: Token, vocabulary: Container[str]) -> bool:
     return known(token.base, vocabulary)
 
 
+def related(noun: str, vocabulary: Container[str]) -> str:
+    """The word of the vocabulary that this one is made from ("healthy" -> "health"), "" for none."""
+    if not noun.isalpha():
+        return ""
+    return next((noun[:end] for end in range(len(noun) - 1, 4, -1) if noun[:end] in vocabulary), "")
+
+
+def is_generic(verb: str) -> bool:
+    """A verb that tells no operation from another of its group (show, get, make)."""
+    return verb in _GENERIC
+
+
 def known(noun: str, vocabulary: Container[str]) -> bool:
     """Whether the vocabulary has the word, one of its parts, or another word for it."""
-    if noun in vocabulary or any(other in vocabulary for other in synonyms(noun)):
+    if noun in vocabulary or any(other in vocabulary for other in synonyms(noun)) or related(noun, vocabulary):
         return True
     parts = noun.split("-")
     return len(parts) > 1 and all(base(part) in vocabulary for part in parts)
@@ -606,7 +635,7 @@ class _Phrase:
 
 def _phrases(found: tuple[Token, ...], start: int, values: set[int], vocabulary: Container[str]) -> list[_Phrase]:
     phrases = [_Phrase("")]
-    for index in range(start, len(found)):
+    for index in range(max(start, 0), len(found)):
         token = found[index]
         if index in values:
             phrases[-1].has_value = True
@@ -615,6 +644,8 @@ def _phrases(found: tuple[Token, ...], start: int, values: set[int], vocabulary:
                 phrases.append(_Phrase("after"))
         elif token.lower in _PREPOSITIONS and not token.quoted:
             phrases.append(_Phrase(token.lower))
+        elif _stands_alone(found, index):
+            phrases[-1].has_value = True
         elif (
             token.mark
             or token.lower in ("and", "that", "who", "which", "named", "called")
@@ -624,6 +655,28 @@ def _phrases(found: tuple[Token, ...], start: int, values: set[int], vocabulary:
         elif is_noun(token, vocabulary) and token.lower not in _QUALIFIERS and not token.possessive:
             phrases[-1].noun, phrases[-1].plural = token.base, is_plural(token.text)
     return phrases
+
+
+def _things(found: tuple[Token, ...], index: int) -> int:
+    """How many things a value names."""
+    token = found[index]
+    following = found[index + 1] if index + 1 < len(found) else None
+    if token.text.isdigit() and following is not None and is_plural(following.text):
+        return 0
+    return 2 if re.fullmatch(r"[^/\s:]+/[^/\s]+", token.text) and not token.quoted else 1
+
+
+def _stands_alone(found: tuple[Token, ...], index: int) -> bool:
+    """A pronoun for a thing: "add him to …", "delete that"."""
+    token, following = found[index], found[index + 1] if index + 1 < len(found) else None
+    if token.quoted or token.lower not in ("it", "him", "her", "them", "that", "this", "those", "these", "one"):
+        return False
+    return (
+        following is None
+        or following.mark
+        or following.lower in _PREPOSITIONS
+        or following.lower in ("too", "also", "as")
+    )
 
 
 _WHERE: Final = _set("to into from in of within inside on under for onto")
@@ -667,7 +720,7 @@ def _strange(
     return strange
 
 
-def _refers(found: tuple[Token, ...], after_verb: int) -> bool:
+def _refers(found: tuple[Token, ...]) -> bool:
     """It points back: a pronoun, "that one", "the first one", "the same"."""
     for index, token in enumerate(found):
         if token.quoted or token.mark or token.lower not in PRONOUNS:

@@ -133,6 +133,8 @@ def _thing_fits(tool: Tool, found: Profile, clause: Clause, index: OperationInde
         return False
     things = {found.target, *found.path_nouns, *found.summary_nouns}
     arguments = {base(word) for name in tool.properties for word in split_name(name)}
+    if clause.verb == "who" and clause.head == "person" and not (clause.container or clause.refers):
+        return False
     if clause.head:
         if index.meanings(clause.head) & things or wording.synonyms(clause.head) & {found.target}:
             return _is_the_object(found, clause, index)
@@ -169,7 +171,9 @@ def _is_elsewhere(clause: Clause) -> bool:
     before = words[:place]
     if any(word in ("for", "because", "since", "as", "during", "due", "that", "so", "with") for word in before):
         return False
-    head_place = next((i for i, word in enumerate(words) if clause.head and base(word) == clause.head), len(words))
+    head_place = next((i for i, word in enumerate(words) if clause.head and base(word) == clause.head), -1)
+    if head_place < 0:
+        return True
     if head_place < place:
         return not clause.values and any(word in ("of", "about") for word in words[head_place:place])
     between = words[place + 1 : head_place]
@@ -180,15 +184,16 @@ def _is_complete(tool: Tool, found: Profile, clause: Clause, context: Sequence[s
     """What contains the thing is named, or there are values enough for all of the path."""
     nouns = segment_nouns(tool.path)
     named = set(clause.nouns) | set(context)
-    count = sum(token.text.count("/") + 1 for token in clause.value_tokens()) + clause.refers
-    if count >= found.slots:
+    if clause.named_things + clause.refers >= found.slots:
         return True
     outer = [noun for noun in dict.fromkeys(nouns.values()) if noun != found.target]
     return all(noun in named or wording.synonyms(noun) & named for noun in outer) or "read" in found.groups
 
 
 def _type_fit(tool: Tool, clause: Clause) -> float:
-    """Less than 1 when a number is needed and none is there."""
+    """Less than 1 when a number is needed and none is there, or the path takes no "owner/name" that was said."""
+    if any(re.fullmatch(r"[^/\s:]+/[^/\s]+", token.text) for token in clause.value_tokens()) and "}/{" not in tool.path:
+        return 0.6
     numbers = sum(token.text.lstrip("#").isdigit() for token in clause.value_tokens())
     wanted = sum(
         kind(resolved(tool, name)) == "integer" for name in segment_nouns(tool.path) if name in tool.properties

@@ -19,6 +19,7 @@ from nlops.llm.references import IDENTIFYING, Memory, copied, kind_of, segment_n
 _PROSE: Final = frozenset(
     "description comment reason message title note text body summary justification content remark bio".split()
 )
+_REASONS: Final = frozenset({"reason", "justification", "purpose"})
 #: Arguments that say how many entries are wanted.
 _LIMITS: Final = frozenset("limit perpage pagesize size count top maxresults first num".split())
 #: Arguments of the pages of a list and its order: only when they are named.
@@ -98,6 +99,7 @@ class Filler:
         """Everything that the words leave no doubt about."""
         self._secrets()
         self._labelled()
+        self._reason()
         self._slash_pairs()
         self._quantity()
         self._next_to_their_kind()
@@ -293,6 +295,13 @@ class Filler:
                 if self._labelled_value(name, label, every):
                     break
 
+    def _reason(self) -> None:
+        """ "because the release is late" for the argument that takes a reason."""
+        name = next((n for n in self.tool.properties if _REASONS & set(split_name(n)) and n not in self.arguments), None)
+        match = re.search(r"\b(?:because(?:\s+of)?|in order to|so that)\s+(.+)$", self.clause.text, re.IGNORECASE)
+        if name and match:
+            self._put(name, match[1].strip().rstrip("."), *self._tokens_in(match.start(1), match.end(1)))
+
     def _labelled_value(self, name: str, label: str, labels: list[str]) -> bool:
         words = r"[\s_-]*".join(re.escape(word) for word in label.split())
         text = self.clause.text
@@ -343,7 +352,7 @@ class Filler:
         }:
             return None
         text = self.clause.text[first.start : tokens[end - 1].end].strip()
-        return text.rstrip(".,;!") if end - index > 1 else first.text, list(range(index, end))
+        return text.rstrip(".,;") if end - index > 1 else first.text, list(range(index, end))
 
     def _end_of_prose(self, index: int, labels: list[str]) -> int:
         """Index after the last word of a text: it goes to the end, or to where another argument is named."""

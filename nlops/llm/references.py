@@ -35,7 +35,9 @@ def segment_nouns(path: str) -> dict[str, str]:
     for part in path.split("/"):
         found = re.findall(r"\{([^{}]+)\}", part)
         for parameter in found:
-            nouns[parameter] = _named_kind(parameter) or last
+            words = split_name(parameter)
+            own = base(words[-1]) if words and words[-1] not in IDENTIFYING else ""
+            nouns[parameter] = _named_kind(parameter) or own or last
         if not found and part:
             last = base(split_name(part)[-1]) if split_name(part) else last
     return nouns
@@ -91,7 +93,10 @@ class Memory:
 
     def last_kind(self) -> str:
         """The kind of thing that the newest call was about."""
-        return self.referents[0].kind if self.referents else ""
+        if not self._done:
+            return ""
+        newest = next(self._of(self._done[0]), None)
+        return newest.kind if newest and newest.kind else self._target(self._done[0])
 
     def kind_of_value(self, value: str) -> str:
         """The kind of a thing of that name, "" when none was seen."""
