@@ -14,6 +14,8 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 WATCHER = "nlops_watcher"
+#: Key of the advisory lock that provisioning holds; any number that nobody else uses.
+PROVISIONING = 6_571_204_417
 #: Rights that none of our roles may have; each would let it see what row-level security hides or take more.
 FORBIDDEN_RIGHTS = ("rolsuper", "rolbypassrls", "rolcreatedb", "rolcreaterole", "rolreplication")
 
@@ -67,6 +69,8 @@ def provision(admin_url: str, app_url: str, owner_url: str, watcher: str = WATCH
             f"both must name the same one."
         )
     with _connect(admin_url) as connection:
+        # Roles belong to the whole server: two who set it up at once wait for each other.
+        connection.execute("SELECT pg_advisory_lock(%s)", [PROVISIONING])
         ensure_role(connection, owner.user, login=True, password=owner.password)
         ensure_role(connection, app.user, login=True, password=app.password)
         ensure_role(connection, watcher, login=False)
