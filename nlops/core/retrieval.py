@@ -120,9 +120,19 @@ def profile(name: str, text: str) -> Profile:
         ends_with_slot=bool(segments) and segments[-1].startswith("{"),
         summary_nouns=summary_nouns,
         words=frozenset((*known, *said)),
-        vocabulary=frozenset((*known, *last_static)),
+        vocabulary=frozenset((*known, *last_static)) - _inner_words(lines[6], lines[1:5]),
         terms=(*known, *said),
     )
+
+
+def _inner_words(arguments: str, others: Sequence[str]) -> frozenset[str]:
+    """Words that stand in arguments' names only and say nothing alone: "max" of password_max_age_days."""
+    elsewhere = {base(word) for line in others for word in _words(line)}
+    return (_UNTOLD & {base(word) for word in _words(arguments)}) - elsewhere
+
+
+#: Words in the names of arguments that people are called by, or that name nothing.
+_UNTOLD: Final = frozenset("max min per is has page mark bill will grant chase rich art dean".split())
 
 
 def _groups(method: str, static: Sequence[str], summary: list[str], called: list[str]) -> tuple[frozenset[str], str]:

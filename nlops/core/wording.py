@@ -35,7 +35,7 @@ VERB_GROUPS: Final[dict[str, frozenset[str]]] = {
     "lock": _set("lock block freeze"),
     "approve": _set("approve accept confirm authorize authorise"),
     "reject": _set("reject deny decline refuse dismiss"),
-    "grant": _set("grant assign entitle allow give share attach permit add"),
+    "grant": _set("grant assign entitle allow give share attach permit let add"),
     "revoke": _set("revoke unassign withdraw detach unshare rescind retract delete remove"),
     "request": _set("request apply ask"),
     "cancel": _set("cancel abort withdraw delete"),
@@ -95,7 +95,7 @@ _NEAR_GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "export": ("read",),
     "import": ("create",),
     "verify": ("read",),
-    "copy": ("create",),
+    "copy": (),
     "create": ("grant", "request", "start", "import"),
     "update": ("reset", "rotate"),
     "write": ("create",),
@@ -406,6 +406,8 @@ class Clause:
     container: str
     #: the verb acts on a value that is named without its kind: "add bob to the group Sales"
     direct: bool
+    #: the verb acts on something that goes into, or comes out of, another thing
+    into: bool
     #: "what is in …": the contents are meant
     contents: bool
     #: indexes of tokens that are values: names, numbers, quoted words
@@ -437,6 +439,8 @@ def analyse(text: str, vocabulary: Container[str]) -> Clause:
     phrases = _phrases(found, verb_at + length, set(values), vocabulary)
     head, plural, container, direct = _roles(verb, phrases)
     words = " ".join(token.lower for token in found)
+    if verb in ("is", "are") and re.search(r"\b(?:up|down|running|alive|working|online|offline|ok|fine)\W*$", text, re.IGNORECASE):
+        nouns = (*nouns, "health")
     able = re.search(r"^who (?:all )?(?:has|have|can|may|could|is able to|is allowed to|got)\b", words) is not None
     if verb == "who" and (able or not any(phrase.noun and not phrase.preposition for phrase in phrases)):
         head, plural, nouns = "person", True, ("person", *nouns)
@@ -452,6 +456,7 @@ def analyse(text: str, vocabulary: Container[str]) -> Clause:
         plural=plural,
         container=container,
         direct=direct,
+        into=any(phrase.preposition in ("to", "into", "from", "onto") and (phrase.noun or phrase.has_value) for phrase in phrases),
         contents=re.search(r"^what(?:'s| is| does| do we have)?(?: stored| kept)? (?:in|inside|contain)\b", words)
         is not None,
         values=tuple(values),
@@ -519,6 +524,8 @@ def _verb(found: tuple[Token, ...], vocabulary: Container[str]) -> tuple[int, st
         joined = phrasal(token.lower, following.lower) if following else ""
         if joined:
             return start, joined, 2
+        if token.lower == "let" and following is not None and following.lower not in ("me", "us"):
+            return start, "let", 1
         later = any(_is_verb(other) and other.base not in ("want", "need") for other in found[start + 1 : start + 5])
         polite = token.lower in ("please", "and", "you", "i", "then", "to", "me", "we", "kindly", "now", "also", "just")
         if token.mark or (token.lower in _LEAD and (later or polite)):
@@ -593,11 +600,22 @@ def _is_value(found: tuple[Token, ...], index: int, after_verb: int, vocabulary:
         return True
     if base(token.text) in _GROUPS_OF and not _follows_noun(before, vocabulary):
         return False
-    article = before is not None and before.lower in DETERMINERS
-    if article:
+    if _has_article(found, index, vocabulary):
         following = found[index + 1] if index + 1 < len(found) else None
         return following is not None and is_noun(following, vocabulary) and not is_common(token.lower)
     return not is_common(token.lower)
+
+
+def _has_article(found: tuple[Token, ...], index: int, vocabulary: Container[str]) -> bool:
+    """The word is one of a language's common words after an article: "the night shift"."""
+    place = index - 1
+    while place >= 0 and found[place].plain and found[place].text.islower() and not is_noun(found[place], vocabulary):
+        if found[place].lower in DETERMINERS:
+            return True
+        if found[place].lower in STOP_WORDS or found[place].lower in _NAMING or found[place].base in _GROUPS_OF:
+            return False
+        place -= 1
+    return place >= 0 and found[place].lower in DETERMINERS
 
 
 def _follows_noun(before: Token | None, vocabulary: Container[str]) -> bool:

@@ -59,13 +59,16 @@ def _document(tool: Tool) -> str:
 
 def choose(clause: Clause, index: OperationIndex, tools: Mapping[str, Tool], memory: Memory, hint: str = "") -> Choice:
     """The operation for the clause; no tool and no alternatives: none serves it. `hint` names a tool's summary."""
-    context = _context(clause, index, memory)
+    context = _context(clause, index, memory) or _owners(clause, index, tools)
     ranked = index.rank_clause(clause, _CANDIDATES, context)
     fitting = [
         (tools[name], score)
         for name, score in ranked
         if name in tools and _serves(tools[name], index.by_name[name], clause, index, context)
     ]
+    exact = [pair for pair in fitting if set(clause.groups) & index.by_name[pair[0].name].groups]
+    if exact and exact[0][1] >= 0.3 * fitting[0][1]:
+        fitting = exact
     fitting.sort(key=lambda pair: -pair[1] * _type_fit(pair[0], clause))
     if hint:
         picked = [tool for tool, _ in fitting if _spoken(tool).lower() == hint.strip().lower()]
@@ -100,6 +103,21 @@ def _context(clause: Clause, index: OperationIndex, memory: Memory) -> list[str]
         if stem != token.lower and stem in index.targets:
             return [stem]  # "user1" is a user
     return []
+
+
+def _owners(clause: Clause, index: OperationIndex, tools: Mapping[str, Tool]) -> list[str]:
+    """ "alice's email", "which department is alice in": the kind of thing that has what is asked for."""
+    about_argument = clause.groups[:1] == ("read",) and clause.head and not index.meanings(clause.head) & index.targets
+    if not about_argument or not (clause.values or clause.refers):
+        return []
+    meant = index.meanings(clause.head)
+    owners = {
+        index.by_name[name].target
+        for name, tool in tools.items()
+        if "read" not in index.by_name[name].groups and any(base(word) in meant for key in tool.properties for word in split_name(key)[-1:])
+    }
+    named = owners & set(clause.nouns)
+    return sorted(named or owners) if len(named or owners) == 1 else []
 
 
 def _serves(tool: Tool, found: Profile, clause: Clause, index: OperationIndex, context: Sequence[str]) -> bool:
@@ -138,7 +156,10 @@ def _thing_fits(tool: Tool, found: Profile, clause: Clause, index: OperationInde
     if clause.head:
         if index.meanings(clause.head) & things or wording.synonyms(clause.head) & {found.target}:
             return _is_the_object(found, clause, index)
-        return bool(index.meanings(clause.head) & arguments) and _about_argument(found, clause, index)
+        if clause.groups[:1] == ("read",) and context:
+            return found.target in context and found.ends_with_slot
+        exact = bool(set(clause.groups) & found.groups) or not clause.groups or clause.groups[0] in ("require", *_BY_STATE)
+        return exact and bool(index.meanings(clause.head) & arguments) and _about_argument(found, clause, index)
     if context:
         return bool(things & {noun for said in context for noun in (said, *wording.synonyms(said))})
     if "read" in found.groups:
@@ -184,6 +205,8 @@ def _is_complete(tool: Tool, found: Profile, clause: Clause, context: Sequence[s
     """What contains the thing is named, or there are values enough for all of the path."""
     nouns = segment_nouns(tool.path)
     named = set(clause.nouns) | set(context)
+    if clause.direct and clause.into and not found.slots and "read" not in found.groups:
+        return False  # "add bob to …" makes no new thing
     if clause.named_things + clause.refers >= found.slots:
         return True
     outer = [noun for noun in dict.fromkeys(nouns.values()) if noun != found.target]

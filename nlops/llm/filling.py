@@ -118,6 +118,14 @@ class Filler:
         """Required arguments without a value that a person may say in the open."""
         return [n for n in self.tool.required if n not in self.arguments and n not in self.tool.secret_arguments]
 
+    def changes_nothing(self) -> bool:
+        """An update of which no new value is known, though none of them is required."""
+        in_path = segment_nouns(self.tool.path)
+        body = [name for name in self.tool.properties if name not in in_path]
+        if self.tool.method not in ("PATCH", "PUT") or not body or set(body) & set(self.tool.required):
+            return False
+        return "update" in self.clause.groups and not set(body) & set(self.arguments)
+
     def untold(self) -> list[Token]:
         """Values of the clause that no argument took."""
         return [self.clause.tokens[index] for index in self.clause.values if index not in self.taken]
@@ -203,7 +211,10 @@ class Filler:
     def take_from_model(self, filled: Filled) -> None:
         """Keep what the model filled where the words hold it and nobody took it yet."""
         open_text = self._open_text()
-        for name, value in (filled.arguments or {}).items():
+        found = filled.arguments or {}
+        for name, value in found.items():
+            if isinstance(value, str) and sum(str(other).lower() == value.lower() for other in found.values()) > 1:
+                continue  # the same words for two arguments: it guessed
             if name in self.arguments or name not in self.tool.properties or name in self.tool.secret_arguments:
                 continue
             value = self._coerced(name, value)
@@ -262,6 +273,8 @@ class Filler:
         if wanted == "object":
             return value if isinstance(value, dict) else None
         if not isinstance(value, (str, int, float)) or isinstance(value, bool):
+            return None
+        if schema.get("format") == "email" and not re.fullmatch(r"[^@\s]+@[^@\s]+", str(value)):
             return None
         choices = schema.get("enum")
         if isinstance(choices, list):
@@ -577,11 +590,11 @@ class Filler:
         required = [name for name in self._naming_arguments() if name in self.tool.required and name not in in_path]
         free += [name for name in required if name not in self.arguments]
         values = [index for index in self.clause.values if index not in self.taken]
+        placed = any(self._preposition_before(index) in _INTO for index in values)
         for index in values:
             if not free:
                 return
-            before = self._preposition_before(index)
-            inner = before in _INTO or self.clause.tokens[index].possessive
+            inner = self._preposition_before(index) in _INTO or (self.clause.tokens[index].possessive and not placed)
             name = free[0] if inner and len(free) > 1 else free[-1]
             if len(free) == 1 and self._is_other_kind(index, name):
                 continue

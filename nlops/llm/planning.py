@@ -12,7 +12,7 @@ from nlops.core import dates
 from nlops.core.retrieval import OperationIndex, split_actions
 from nlops.core.tools import ASK_TOOL, CAPABILITIES_TOOL, DATE_TOOL, OWN_TOOL_NAMES, REFUSE_TOOL
 from nlops.core.types import Completion, Json, Tool, ToolCall
-from nlops.core.wording import Clause
+from nlops.core.wording import Clause, split_name
 from nlops.llm import choosing, repairs
 from nlops.llm.filling import Filler, date_arguments, kind, resolved
 from nlops.llm.needle import Needle
@@ -197,9 +197,28 @@ class Planner:
         tool = choice.tool
         if tool is None:
             raise ValueError("There is no operation to fill.")
+        filler = self._filler(tool, step)
+        raw, confidence = None, choice.confidence
+        if filler.wants_model():
+            unsure = choice.confidence < _UNSURE
+            filled = self.needle.fill(filler.clause.text, filler.model_tool(), with_confidence=unsure)
+            raw = filled.raw
+            if unsure and filled.confidence is not None:
+                confidence = min(confidence, filled.confidence)
+                if confidence < _CONFIDENCE and not filler.arguments and not self.situation.run:
+                    return self._refuse("No operation serves the request.", raw)
+            filler.take_from_model(filled)
+        if filler.changes_nothing():
+            return self._ask_what_to_change(tool, raw)
+        return self._call(tool.name, filler.arguments, confidence, raw)
+
+    def _filler(self, tool: Tool, step: Step) -> Filler:
+        """The arguments that the words and the calls before leave no doubt about."""
+        told = [answer for answer in self.situation.answers if answer.strip().lower() not in self._summaries()]
+        clause = self.index.analyse(", ".join([step.clause.text, *told])) if told else step.clause
         filler = Filler(
             tool=tool,
-            clause=step.clause,
+            clause=clause,
             target=self.targets.get(tool.name, ""),
             memory=self.memory,
             meanings=self.index.meanings,
@@ -207,17 +226,19 @@ class Planner:
         )
         filler.by_rules()
         filler.by_reference()
-        raw, confidence = None, choice.confidence
-        if filler.wants_model():
-            unsure = choice.confidence < _UNSURE
-            filled = self.needle.fill(step.clause.text, filler.model_tool(), with_confidence=unsure)
-            raw = filled.raw
-            if unsure and filled.confidence is not None:
-                confidence = min(confidence, filled.confidence)
-                if confidence < _CONFIDENCE and not filler.arguments and not self.situation.run:
-                    return self._refuse("No operation serves the request.", raw)
-            filler.take_from_model(filled)
-        return self._call(tool.name, filler.arguments, confidence, raw)
+        return filler
+
+    def _summaries(self) -> set[str]:
+        return {(tool.summary or tool.name).lower() for tool in self.tools.values()}
+
+    def _ask_what_to_change(self, tool: Tool, raw: Json) -> Completion:
+        """An update of nothing: once the person is asked for what it is to be."""
+        if self.situation.answers or ASK_TOOL.name not in self.own:
+            return Completion(raw=raw) if self.situation.run else self._refuse("Nothing to change was named.", raw)
+        names = [name for name in tool.properties if name not in segment_nouns(tool.path)][:8]
+        listed = ", ".join(" ".join(split_name(name)) for name in names)
+        question = f"What should be changed, and to what? For example “set {' '.join(split_name(names[0]))} to …”; it can be {listed}."
+        return self._own_call(ASK_TOOL, {"question": question}, 0.5)
 
     def _after_failure(self) -> Completion:
         refused = self.situation.run[-1].call
@@ -254,20 +275,21 @@ def _without_greeting(request: str) -> str:
 
 
 def _list_of(clause: Clause) -> list[int]:
-    """Indexes of values that stand in a list: "alice, bob and carol"; [] when there is none."""
+    """Indexes of values that stand in a list: "alice, bob and carol", "group a and group b"; [] when there is none."""
     run: list[int] = []
     for index in clause.values:
-        token = clause.tokens[index]
-        if run and clause.text[clause.tokens[run[-1]].end : token.start].strip(" \t").lower() in (
-            ",",
-            "and",
-            ", and",
-            "&",
-            "or",
-        ):
+        if run and _joins(clause, run[-1], index):
             run.append(index)
         elif len(run) > 1:
             break
         else:
             run = [index]
     return run if len(run) > 1 else []
+
+
+def _joins(clause: Clause, first: int, second: int) -> bool:
+    """Only "and", a comma, and once more the word before the first stand between two values."""
+    between = clause.text[clause.tokens[first].end : clause.tokens[second].start].lower()
+    noun = clause.tokens[first - 1].text.lower() if first else ""
+    repeated = rf"(?:\s+(?:the\s+)?{re.escape(noun)})?" if noun else ""
+    return re.fullmatch(rf"\s*(?:,|&|and|or|,\s*and){repeated}\s*", between) is not None

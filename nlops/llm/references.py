@@ -45,8 +45,8 @@ def segment_nouns(path: str) -> dict[str, str]:
 
 def _named_kind(argument: str) -> str:
     """The kind of thing that an argument's own name tells: group_name -> group; "" for name and id."""
-    words = split_name(argument)
-    if argument.lower().replace("_", "") in _USER_NAMES:
+    words = split_name(argument.removeprefix("body_"))  # so named where the path has the same name
+    if "".join(words) in _USER_NAMES:
         return "user"
     if len(words) > 1 and words[-1] in IDENTIFYING:
         return base(words[-2])
@@ -64,7 +64,8 @@ def kind_of(tool: Tool, argument: str, target: str) -> str:
     named = _named_kind(argument)
     if named:
         return named
-    return target if split_name(argument)[-1:] and split_name(argument)[-1] in (*IDENTIFYING, "title") else ""
+    words = split_name(argument)
+    return target if words and words[-1] in (*IDENTIFYING, "title") else ""
 
 
 @dataclass(frozen=True, slots=True)

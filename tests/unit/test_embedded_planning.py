@@ -362,6 +362,23 @@ def test_a_name_that_was_seen_before_needs_no_question() -> None:
     assert plain(talk.say("delete prod-db")) == ("delete_safe", {"name": "prod-db"})
 
 
+def test_an_update_of_nothing_asks_what_to_change() -> None:
+    talk = Talk()
+    name, arguments = plain(talk.say("update the user bob"))
+    assert name == "ask_user"
+    assert "department" in arguments["question"]
+    assert plain(talk.answer({"answer": "set the department to Legal"})) == (
+        "update_user",
+        {"username": "bob", "department": "Legal"},
+    )
+
+
+def test_asking_again_what_to_change_does_not_loop() -> None:
+    talk = Talk()
+    talk.say("update the user bob")
+    assert plain(talk.answer({"answer": "dunno"}))[0] == "refuse"
+
+
 # --- odd input ---
 
 
