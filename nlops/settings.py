@@ -315,8 +315,8 @@ LOGGING = {
         "httpx2": {"level": "WARNING"},
         "httpcore2": {"level": "WARNING"},
         "openai": {"level": "WARNING"},
-        # It sets its own level to DEBUG and tells of every index.
-        "bm25s": {"level": "WARNING"},
+        # Sets its own level to DEBUG when it is imported, later than this, and tells of every index that it builds.
+        "bm25s": {"propagate": False},
     },
 }
 
