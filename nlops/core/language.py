@@ -12,6 +12,7 @@ from collections import Counter
 from typing import Final
 
 from nlops.core import wording
+from nlops.core.wording import word_set
 
 
 def detect(text: str) -> str:
@@ -75,109 +76,119 @@ def _script(text: str, english: int) -> str:
 # --- by words -------------------------------------------------------------------------------------------------
 
 
-def _set(words: str) -> frozenset[str]:
-    return frozenset(words.split())
-
-
 #: Small words of English, and those that begin a request.
 _ENGLISH: Final = (
     wording.STOP_WORDS
     | frozenset().union(*wording.VERB_GROUPS.values())
-    | _set(
-        "user users group groups safe safes audit log logs entry entries request requests access secret secrets all from"
-        " yesterday today system status settings members member list account accounts name email password owner role"
-        " roles first last since until before after week month day hour and enabled disabled pending approved hello help"
+    | word_set(
+        "user users group groups safe safes audit log logs entry entries request requests access secret"
+        " secrets all from yesterday today system status settings members member list account accounts name"
+        " email password owner role roles first last since until before after week month day hour and enabled"
+        " disabled pending approved hello help"
     )
 )
 
 #: Words that only this language has among those listed, as far as requests go: small words and verbs of requests.
 _WORDS: Final[dict[str, frozenset[str]]] = {
-    "de": _set(
-        "der das den dem des ein eine einen einem einer und oder nicht mit für von vom zu zum zur auf aus bei nach über"
-        " ist sind war wird werden wurde hat haben bitte zeige zeig anzeigen liste auflisten erstelle erstellen anlegen"
-        " lösche löschen entferne entfernen füge hinzu hinzufügen ändere ändern setze sperre sperren gib hole suche finde"
-        " alle allen mir mich ich du wir wer wie welche welcher welches wo wann warum gruppe gruppen benutzer nutzer"
-        " passwort kennwort konto nur lese ihre sie schreiben englisch gestern heute letzten letzte woche neuen neue neuer namens heißt kannst könntest möchte"
-        " brauche deaktiviere aktiviere freigeben genehmige dieser diese dieses kein keine im gehört hallo danke hilfe guten tag"
+    "de": word_set(
+        "der das den dem des ein eine einen einem einer und oder nicht mit für von vom zu zum zur auf aus bei"
+        " nach über ist sind war wird werden wurde hat haben bitte zeige zeig anzeigen liste auflisten"
+        " erstelle erstellen anlegen lösche löschen entferne entfernen füge hinzu hinzufügen ändere ändern"
+        " setze sperre sperren gib hole suche finde alle allen mir mich ich du wir wer wie welche welcher"
+        " welches wo wann warum gruppe gruppen benutzer nutzer passwort kennwort konto nur lese ihre sie"
+        " schreiben englisch gestern heute letzten letzte woche neuen neue neuer namens heißt kannst könntest"
+        " möchte brauche deaktiviere aktiviere freigeben genehmige dieser diese dieses kein keine im gehört"
+        " hallo danke hilfe guten tag"
     ),
-    "fr": _set(
-        "le les une des du et ou est sont avec pour dans sur aux au de la moi je tu nous vous qui quel quelle quels quelles"
-        " où quand pourquoi comment montre montrez montrer affiche afficher liste lister crée créer créez supprime supprimer"
-        " ajoute ajouter modifie modifier donne donner cherche trouver désactive désactiver active activer tous toutes tout"
-        " utilisateur utilisateurs groupe groupes compte mot passe hier aujourd'hui dernier dernière semaine nouveau nouvelle"
-        " nommé appelé s'il plaît peux pouvez veux voudrais besoin cet cette ces ses son sa bonjour merci salut aide puis ce"
-        " l'utilisateur d'audit journal ne que lis veuillez écrire votre anglais"
+    "fr": word_set(
+        "le les une des du et ou est sont avec pour dans sur aux au de la moi je tu nous vous qui quel quelle"
+        " quels quelles où quand pourquoi comment montre montrez montrer affiche afficher liste lister crée"
+        " créer créez supprime supprimer ajoute ajouter modifie modifier donne donner cherche trouver"
+        " désactive désactiver active activer tous toutes tout utilisateur utilisateurs groupe groupes compte"
+        " mot passe hier aujourd'hui dernier dernière semaine nouveau nouvelle nommé appelé s'il plaît peux"
+        " pouvez veux voudrais besoin cet cette ces ses son sa bonjour merci salut aide puis ce l'utilisateur"
+        " d'audit journal ne que lis veuillez écrire votre anglais"
     ),
-    "es": _set(
-        "el los las una unos unas del y con para por en que quién quien qué cuál cuáles cómo dónde cuándo muestra muéstrame"
-        " mostrar lista listar crea crear borra borrar elimina eliminar añade añadir agrega agregar cambia cambiar dame busca"
-        " buscar desactiva desactivar activa todos todas usuario usuarios grupo grupos cuenta contraseña ayer hoy último"
-        " última semana nuevo nueva llamado favor puedes quiero necesito este esta estos sus de la al está están hola gracias"
-        " ayuda enséñame"
+    "es": word_set(
+        "el los las una unos unas del y con para por en que quién quien qué cuál cuáles cómo dónde cuándo"
+        " muestra muéstrame mostrar lista listar crea crear borra borrar elimina eliminar añade añadir agrega"
+        " agregar cambia cambiar dame busca buscar desactiva desactivar activa todos todas usuario usuarios"
+        " grupo grupos cuenta contraseña ayer hoy último última semana nuevo nueva llamado favor puedes quiero"
+        " necesito este esta estos sus de la al está están hola gracias ayuda enséñame"
     ),
-    "it": _set(
-        "il lo gli una uno della dello delle degli dei del e con per nel nella che chi quale quali come dove quando mostra"
-        " mostrami mostrare elenca elencare crea creare cancella elimina eliminare aggiungi aggiungere modifica modificare"
-        " dammi cerca disattiva attiva tutti tutte utente utenti gruppo gruppi conto ieri oggi ultimo ultima settimana nuovo"
-        " nuova chiamato favore puoi voglio vorrei questo questa di la al ciao grazie aiuto per ora solo sua leggo richiesta alla dal dalla sono"
+    "it": word_set(
+        "il lo gli una uno della dello delle degli dei del e con per nel nella che chi quale quali come dove"
+        " quando mostra mostrami mostrare elenca elencare crea creare cancella elimina eliminare aggiungi"
+        " aggiungere modifica modificare dammi cerca disattiva attiva tutti tutte utente utenti gruppo gruppi"
+        " conto ieri oggi ultimo ultima settimana nuovo nuova chiamato favore puoi voglio vorrei questo questa"
+        " di la al ciao grazie aiuto per ora solo sua leggo richiesta alla dal dalla sono"
     ),
-    "pt": _set(
-        "o os as um uma uns umas da do das dos e com para por em no na que quem qual quais como onde quando mostre mostra"
-        " mostrar liste listar crie criar apague apagar exclua excluir remova remover adicione adicionar mude mudar dê me"
-        " procure desative ative todos todas usuário usuários utilizador utilizadores grupo grupos conta senha ontem hoje"
-        " último última semana novo nova chamado favor pode quero preciso este esta de ao olá obrigado obrigada ajuda"
+    "pt": word_set(
+        "o os as um uma uns umas da do das dos e com para por em no na que quem qual quais como onde quando"
+        " mostre mostra mostrar liste listar crie criar apague apagar exclua excluir remova remover adicione"
+        " adicionar mude mudar dê me procure desative ative todos todas usuário usuários utilizador"
+        " utilizadores grupo grupos conta senha ontem hoje último última semana novo nova chamado favor pode"
+        " quero preciso este esta de ao olá obrigado obrigada ajuda"
     ),
-    "nl": _set(
-        "de het een en of met voor van naar op uit bij in is zijn was wordt alstublieft toon laat zien lijst maak aanmaken"
-        " verwijder verwijderen voeg toe toevoegen wijzig wijzigen geef zoek vind alle mij me ik jij wij wie wat welke waar"
-        " wanneer groep groepen gebruiker gebruikers wachtwoord account gisteren vandaag laatste week nieuwe nieuw genaamd"
-        " kun kunt wil nodig deze dit dat niet geen hallo bedankt hulp schakel"
+    "nl": word_set(
+        "de het een en of met voor van naar op uit bij in is zijn was wordt alstublieft toon laat zien lijst"
+        " maak aanmaken verwijder verwijderen voeg toe toevoegen wijzig wijzigen geef zoek vind alle mij me ik"
+        " jij wij wie wat welke waar wanneer groep groepen gebruiker gebruikers wachtwoord account gisteren"
+        " vandaag laatste week nieuwe nieuw genaamd kun kunt wil nodig deze dit dat niet geen hallo bedankt"
+        " hulp schakel"
     ),
-    "pl": _set(
-        "pokaż wyświetl utwórz stwórz usuń dodaj zmień wszystkich wszystkie użytkownika użytkowników użytkownik grupę grupy"
-        " grupa z do na w i oraz kto jest są jakie jaki gdzie kiedy wczoraj dzisiaj dziś ostatni nowego nowy proszę mi hasło"
-        " konto dla nie się cześć dzień dobry dziękuję pomoc o nazwie tylko swoją po na razie"
+    "pl": word_set(
+        "pokaż wyświetl utwórz stwórz usuń dodaj zmień wszystkich wszystkie użytkownika użytkowników"
+        " użytkownik grupę grupy grupa z do na w i oraz kto jest są jakie jaki gdzie kiedy wczoraj dzisiaj"
+        " dziś ostatni nowego nowy proszę mi hasło konto dla nie się cześć dzień dobry dziękuję pomoc o nazwie"
+        " tylko swoją po na razie"
     ),
-    "sv": _set(
-        "visa skapa ta bort radera lägg till ändra alla användare användaren grupp gruppen grupper och med för från på i är"
-        " vem vilka vilken var när igår idag senaste ny nytt mig jag kan du en ett lösenord hej tack hjälp som heter"
+    "sv": word_set(
+        "visa skapa ta bort radera lägg till ändra alla användare användaren grupp gruppen grupper och med"
+        " för från på i är vem vilka vilken var när igår idag senaste ny nytt mig jag kan du en ett lösenord"
+        " hej tack hjälp som heter"
     ),
-    "da": _set(
-        "vis opret slet fjern tilføj ændr alle bruger brugere brugeren gruppe gruppen grupper og med for fra på er hvem"
-        " hvilke hvilken hvor hvornår går dag seneste ny mig jeg kan du en et adgangskode hej tak hjælp ikke som hedder"
+    "da": word_set(
+        "vis opret slet fjern tilføj ændr alle bruger brugere brugeren gruppe gruppen grupper og med for fra"
+        " på er hvem hvilke hvilken hvor hvornår går dag seneste ny mig jeg kan du en et adgangskode hej tak"
+        " hjælp ikke som hedder"
     ),
-    "nb": _set(
-        "vis opprett slett fjern legg til endre alle bruker brukere brukeren gruppe gruppen grupper og med for fra på er"
-        " hvem hvilke hvilken hvor når går dag siste ny meg jeg kan du en et passord hei takk hjelp ikke som heter"
+    "nb": word_set(
+        "vis opprett slett fjern legg til endre alle bruker brukere brukeren gruppe gruppen grupper og med"
+        " for fra på er hvem hvilke hvilken hvor når går dag siste ny meg jeg kan du en et passord hei takk"
+        " hjelp ikke som heter"
     ),
-    "fi": _set(
-        "näytä luo poista lisää muuta kaikki käyttäjä käyttäjät käyttäjän ryhmä ryhmät ryhmään ja kuka mitkä mikä missä"
-        " milloin eilen tänään uusi minulle salasana hei kiitos apua on ovat nimeltä"
+    "fi": word_set(
+        "näytä luo poista lisää muuta kaikki käyttäjä käyttäjät käyttäjän ryhmä ryhmät ryhmään ja kuka mitkä"
+        " mikä missä milloin eilen tänään uusi minulle salasana hei kiitos apua on ovat nimeltä"
     ),
-    "cs": _set(
-        "zobraz ukaž vytvoř smaž odstraň přidej změň všechny uživatele uživatel uživatelé skupinu skupiny skupina a s do na"
-        " kdo je jsou které jaké kde kdy včera dnes nový nového prosím mi heslo ahoj děkuji pomoc se jménem"
+    "cs": word_set(
+        "zobraz ukaž vytvoř smaž odstraň přidej změň všechny uživatele uživatel uživatelé skupinu skupiny"
+        " skupina a s do na kdo je jsou které jaké kde kdy včera dnes nový nového prosím mi heslo ahoj děkuji"
+        " pomoc se jménem"
     ),
-    "tr": _set(
-        "göster listele oluştur sil kaldır ekle değiştir tüm bütün kullanıcı kullanıcıları kullanıcılar kullanıcıyı grup grubu"
-        " gruplar grupları ve ile için kim hangi nerede zaman dün bugün yeni lütfen bana bir şifre merhaba teşekkürler yardım"
-        " adlı"
+    "tr": word_set(
+        "göster listele oluştur sil kaldır ekle değiştir tüm bütün kullanıcı kullanıcıları kullanıcılar"
+        " kullanıcıyı grup grubu gruplar grupları ve ile için kim hangi nerede zaman dün bugün yeni lütfen"
+        " bana bir şifre merhaba teşekkürler yardım adlı"
     ),
-    "hu": _set(
-        "mutasd listázd hozz létre töröld add hozzá módosítsd összes minden felhasználó felhasználót felhasználók csoport"
-        " csoportot csoportok és a az egy ki melyik hol mikor tegnap ma új kérem nekem jelszó szia köszönöm segítség nevű"
+    "hu": word_set(
+        "mutasd listázd hozz létre töröld add hozzá módosítsd összes minden felhasználó felhasználót"
+        " felhasználók csoport csoportot csoportok és a az egy ki melyik hol mikor tegnap ma új kérem nekem"
+        " jelszó szia köszönöm segítség nevű"
     ),
-    "ro": _set(
-        "arată listează creează șterge adaugă modifică toți toate utilizatorul utilizatori utilizatorii grupul grupuri și cu"
-        " pentru din în cine care unde când ieri azi nou nouă te rog îmi parola salut mulțumesc ajutor numit"
+    "ro": word_set(
+        "arată listează creează șterge adaugă modifică toți toate utilizatorul utilizatori utilizatorii"
+        " grupul grupuri și cu pentru din în cine care unde când ieri azi nou nouă te rog îmi parola salut"
+        " mulțumesc ajutor numit"
     ),
-    "id": _set(
-        "tampilkan buat hapus tambahkan ubah semua pengguna grup dan dengan untuk dari di ke siapa apa mana kapan kemarin hari"
-        " ini baru tolong saya kata sandi halo terima kasih bantuan bernama yang daftar"
+    "id": word_set(
+        "tampilkan buat hapus tambahkan ubah semua pengguna grup dan dengan untuk dari di ke siapa apa mana"
+        " kapan kemarin hari ini baru tolong saya kata sandi halo terima kasih bantuan bernama yang daftar"
     ),
-    "vi": _set(
-        "hiển thị liệt kê tạo xóa thêm sửa tất cả người dùng nhóm và với cho từ ai nào đâu khi hôm qua nay mới vui lòng tôi"
-        " mật khẩu xin chào cảm ơn giúp tên các danh sách những của"
+    "vi": word_set(
+        "hiển thị liệt kê tạo xóa thêm sửa tất cả người dùng nhóm và với cho từ ai nào đâu khi hôm qua nay"
+        " mới vui lòng tôi mật khẩu xin chào cảm ơn giúp tên các danh sách những của"
     ),
 }
 #: How many of these languages have the word: what several have tells less.
@@ -185,7 +196,7 @@ _SHARED: Final = Counter(word for words in _WORDS.values() for word in words)
 #: One of these alone, without any word of English, is enough.
 _ALONE: Final = frozenset(
     word for word, count in _SHARED.items() if count == 1 and len(word) >= 5 and word not in _ENGLISH
-) | _set("zeig gib wer hola ciao salut hej hei hallo lösche benutzer pokaż usuń sil göster crée")
+) | word_set("zeig gib wer hola ciao salut hej hei hallo lösche benutzer pokaż usuń sil göster crée")
 _GREETINGS_OF: Final = {"hallo": "de", "hola": "es", "ciao": "it", "bonjour": "fr", "hej": "sv", "hei": "nb"}
 
 

@@ -12,7 +12,7 @@ import bm25s
 import numpy as np
 
 from nlops.core import wording
-from nlops.core.wording import Clause, base, split_name
+from nlops.core.wording import Clause, base, split_name, word_set
 
 _METHODS: Final = ("GET", "HEAD", "OPTIONS", "TRACE", "POST", "PUT", "PATCH", "DELETE", "QUERY")
 _FIRST_LINE: Final = re.compile(rf"(?:{'|'.join(_METHODS)}) /\S*")
@@ -132,7 +132,7 @@ def _inner_words(arguments: str, others: Sequence[str]) -> frozenset[str]:
 
 
 #: Words in the names of arguments that people are called by, or that name nothing.
-_UNTOLD: Final = frozenset("max min per is has page mark bill will grant chase rich art dean".split())
+_UNTOLD: Final = word_set("max min per is has page mark bill will grant chase rich art dean")
 
 
 def _groups(method: str, static: Sequence[str], summary: list[str], called: list[str]) -> tuple[frozenset[str], str]:
@@ -310,7 +310,7 @@ def _head_fit(found: Profile, head: str) -> float:
 
 
 def _number_fit(found: Profile, clause: Clause, head: str) -> float:
-    """ "show the groups" lists all, "show the group Sales" looks at one, "bob's groups" lists those of another thing."""
+    """ "show the groups" lists all, "show the group Sales" one, "bob's groups" those of another thing."""
     count = clause.named_things + clause.refers
     named = count > 0
     if clause.plural:
@@ -367,9 +367,9 @@ _POLITE: Final = re.compile(
     r"^(?:(?:please|also|then|now|and|can you|could you|i want to|i need to|i'd like to|let's|finally)\s+)+",
     re.IGNORECASE,
 )
-_DETERMINED: Final = frozenset(
+_DETERMINED: Final = word_set(
     "a an the this that these those my your our his her its their it him them all each every both me us new"
-    " another user group".split()
+    " another user group"
 )
 
 
@@ -400,15 +400,14 @@ def _goes_on(left: str, right: str) -> bool:
     return bool(listing and first and wording.is_noun_verb(base(first[1])))
 
 
-_QUESTION_VERBS: Final = frozenset(
-    "is are was were do does did has have can what which who when where how want need whose whom".split()
+_QUESTION_VERBS: Final = word_set(
+    "is are was were do does did has have can what which who when where how want need whose whom"
 )
 
 
 def _is_whole(text: str) -> bool:
     """Whether the part before is an action by itself: a verb and something to act on."""
-    words = [word for word in re.findall(r"[^\s,;.!?]+", _POLITE.sub("", text.strip()))]
-    return len(words) >= 2
+    return len(re.findall(r"[^\s,;.!?]+", _POLITE.sub("", text.strip()))) >= 2
 
 
 def _shares_verb(left: str, right: str) -> str:

@@ -9,68 +9,71 @@ from dataclasses import dataclass
 from typing import Final
 
 
-def _set(words: str) -> frozenset[str]:
+def word_set(words: str) -> frozenset[str]:
+    """The words of a text as a set."""
     return frozenset(words.split())
 
 
 #: Group of verbs that mean the same to an operation: its name to base forms. The first group of a verb counts most.
 VERB_GROUPS: Final[dict[str, frozenset[str]]] = {
-    "read": _set(
-        "get show list display view see find fetch retrieve look read print give tell what which who whose whom when"
-        " where how search check describe inspect return query lookup is are was were does do did has have can browse"
-        " enumerate count compare monitor examine want need reveal pull"
+    "read": word_set(
+        "get show list display view see find fetch retrieve look read print give tell what which who whose"
+        " whom when where how search check describe inspect return query lookup is are was were does do did"
+        " has have can browse enumerate count compare monitor examine want need reveal pull"
     ),
-    "create": _set(
-        "create add make new register generate provision onboard insert post invite issue open define setup put enter store save"
-        " submit file"
+    "create": word_set(
+        "create add make new register generate provision onboard insert post invite issue open define setup"
+        " put enter store save submit file"
     ),
-    "delete": _set("delete remove drop erase destroy purge wipe discard kick clear kill trash"),
-    "update": _set(
-        "update change edit modify set rename patch replace adjust correct fix alter move mark switch reassign extend"
-        " promote demote transfer convert"
+    "delete": word_set("delete remove drop erase destroy purge wipe discard kick clear kill trash"),
+    "update": word_set(
+        "update change edit modify set rename patch replace adjust correct fix alter move mark switch"
+        " reassign extend promote demote transfer convert"
     ),
-    "enable": _set("enable activate reactivate unsuspend resume reenable"),
-    "disable": _set("disable deactivate suspend ban"),
-    "unlock": _set("unlock unblock"),
-    "lock": _set("lock block freeze"),
-    "approve": _set("approve accept confirm authorize authorise"),
-    "reject": _set("reject deny decline refuse dismiss"),
-    "grant": _set("grant assign entitle allow give share attach permit let add"),
-    "revoke": _set("revoke unassign withdraw detach unshare rescind retract delete remove"),
-    "request": _set("request apply ask"),
-    "cancel": _set("cancel abort withdraw delete"),
-    "start": _set("start run trigger launch execute begin dispatch invoke"),
-    "stop": _set("stop halt terminate end"),
-    "restart": _set("restart reboot rerun retry redo"),
-    "rotate": _set("rotate renew refresh regenerate reissue"),
-    "reset": _set("reset restore recover undo revert rollback"),
-    "send": _set("send email notify message mail deliver publish"),
-    "export": _set("export download backup dump"),
-    "import": _set("import upload load"),
-    "archive": _set("archive"),
-    "unarchive": _set("unarchive"),
-    "close": _set("close resolve finish complete"),
-    "reopen": _set("reopen"),
-    "merge": _set("merge combine join"),
-    "copy": _set("copy clone duplicate fork"),
-    "star": _set("star follow subscribe watch pin like"),
-    "unstar": _set("unstar unfollow unsubscribe unwatch unpin unlike"),
-    "verify": _set("verify validate test ping"),
-    "comment": _set("comment reply respond answer"),
-    "login": _set("login logout"),
-    "require": _set("require enforce force mandate"),
-    "write": _set("write compose draft"),
-    "play": _set("play book order buy cook translate summarize summarise calculate compute solve explain sing draw"),
+    "enable": word_set("enable activate reactivate unsuspend resume reenable"),
+    "disable": word_set("disable deactivate suspend ban"),
+    "unlock": word_set("unlock unblock"),
+    "lock": word_set("lock block freeze"),
+    "approve": word_set("approve accept confirm authorize authorise"),
+    "reject": word_set("reject deny decline refuse dismiss"),
+    "grant": word_set("grant assign entitle allow give share attach permit let add"),
+    "revoke": word_set("revoke unassign withdraw detach unshare rescind retract delete remove"),
+    "request": word_set("request apply ask"),
+    "cancel": word_set("cancel abort withdraw delete"),
+    "start": word_set("start run trigger launch execute begin dispatch invoke"),
+    "stop": word_set("stop halt terminate end"),
+    "restart": word_set("restart reboot rerun retry redo"),
+    "rotate": word_set("rotate renew refresh regenerate reissue"),
+    "reset": word_set("reset restore recover undo revert rollback"),
+    "send": word_set("send email notify message mail deliver publish"),
+    "export": word_set("export download backup dump"),
+    "import": word_set("import upload load"),
+    "archive": word_set("archive"),
+    "unarchive": word_set("unarchive"),
+    "close": word_set("close resolve finish complete"),
+    "reopen": word_set("reopen"),
+    "merge": word_set("merge combine join"),
+    "copy": word_set("copy clone duplicate fork"),
+    "star": word_set("star follow subscribe watch pin like"),
+    "unstar": word_set("unstar unfollow unsubscribe unwatch unpin unlike"),
+    "verify": word_set("verify validate test ping"),
+    "comment": word_set("comment reply respond answer"),
+    "login": word_set("login logout"),
+    "require": word_set("require enforce force mandate"),
+    "write": word_set("write compose draft"),
+    "play": word_set(
+        "play book order buy cook translate summarize summarise calculate compute solve explain sing draw"
+    ),
 }
 
-_GENERIC: Final = _set(
-    "get show list display view see find fetch retrieve look give tell what which who how is are was do does have has"
-    " create add make new update change edit modify set delete remove need want"
+_GENERIC: Final = word_set(
+    "get show list display view see find fetch retrieve look give tell what which who how is are was do does"
+    " have has create add make new update change edit modify set delete remove need want"
 )
 _GROUPS_OF: Final[dict[str, tuple[str, ...]]] = {}
-for _group, _verbs in VERB_GROUPS.items():
-    for _verb in _verbs:
-        _GROUPS_OF[_verb] = (*_GROUPS_OF.get(_verb, ()), _group)
+for _group, _members in VERB_GROUPS.items():
+    for _member in _members:
+        _GROUPS_OF[_member] = (*_GROUPS_OF.get(_member, ()), _group)
 
 #: An operation of one of these groups may serve a verb of the group, though it is worded otherwise.
 _NEAR_GROUPS: Final[dict[str, tuple[str, ...]]] = {
@@ -104,11 +107,11 @@ _NEAR_GROUPS: Final[dict[str, tuple[str, ...]]] = {
 }
 
 #: Verbs that are nouns as often: only what follows tells.
-_NOUN_VERBS: Final = _set(
-    "request report review lock star log label comment release run export import block archive check search issue"
-    " post file order copy message email mail answer reply test end start stop reset view share display query count"
-    " dump load follow watch pin like book play draft load new open close complete backup update change set login"
-    " logout drop print access need return"
+_NOUN_VERBS: Final = word_set(
+    "request report review lock star log label comment release run export import block archive check search"
+    " issue post file order copy message email mail answer reply test end start stop reset view share display"
+    " query count dump load follow watch pin like book play draft load new open close complete backup update"
+    " change set login logout drop print access need return"
 )
 
 #: Two words that are one verb.
@@ -133,63 +136,64 @@ _PHRASAL: Final[dict[tuple[str, str], str]] = {
 }
 
 #: Words that say nothing of the thing that is meant.
-STOP_WORDS: Final = _set(
-    "a an the this that these those my your our his her its their me us you him them it he she they i we one ones"
-    " and or but also too then next please of for in on at to from by with without as into onto about via per within"
-    " is are was were be been being am do does did has have had can could would should will shall may might must"
-    " if so not no yes all any some every each both other another more most such same own just only now here there"
-    " what which who whom whose when where why how called named titled name's etc ok okay hi hello hey thanks thank"
-    " want like need let lets would'd i'd i'll i'm we'd we're let's kindly give tell show see display list get find"
-    " detail details info information data thing things stuff give full complete current existing available specific profile overview record summary card think know mean feel believe say"
-    " single new out up down off over under again still ever already currently belong belongs belonging"
-    " using use used many much than it's that's what's who's there's where's quick quickly right away asap everything"
-    " anything something everyone anyone someone really actually maybe perhaps able exist exists"
-    " lot bit kind able under between during along during whole entire"
+STOP_WORDS: Final = word_set(
+    "a an the this that these those my your our his her its their me us you him them it he she they i we one"
+    " ones and or but also too then next please of for in on at to from by with without as into onto about via"
+    " per within is are was were be been being am do does did has have had can could would should will shall"
+    " may might must if so not no yes all any some every each both other another more most such same own just"
+    " only now here there what which who whom whose when where why how called named titled name's etc ok okay"
+    " hi hello hey thanks thank want like need let lets would'd i'd i'll i'm we'd we're let's kindly give tell"
+    " show see display list get find detail details info information data thing things stuff give full"
+    " complete current existing available specific profile overview record summary card think know mean feel"
+    " believe say single new out up down off over under again still ever already currently belong belongs"
+    " belonging using use used many much than it's that's what's who's there's where's quick quickly right"
+    " away asap everything anything something everyone anyone someone really actually maybe perhaps able exist"
+    " exists lot bit kind able under between during along during whole entire"
 )
 
-DETERMINERS: Final = _set("a an the this that these those my your our any some every each another which what no")
+DETERMINERS: Final = word_set("a an the this that these those my your our any some every each another which what no")
 
 #: Words that point back to what was talked about.
-PRONOUNS: Final = _set("it him her them his hers their theirs its he she they that this those these same")
+PRONOUNS: Final = word_set("it him her them his hers their theirs its he she they that this those these same")
 
 #: Words that count or order things.
-_ORDER: Final = _set(
-    "first last latest newest oldest recent previous next top second third few one two three four five six seven"
-    " eight nine ten hundred most least today yesterday tomorrow week month year day hour minute ago since until"
-    " before after"
+_ORDER: Final = word_set(
+    "first last latest newest oldest recent previous next top second third few one two three four five six"
+    " seven eight nine ten hundred most least today yesterday tomorrow week month year day hour minute ago"
+    " since until before after"
 )
 
 #: Words for one thing; a request may use one of them where the product uses another.
 _NOUN_SETS: Final = (
-    _set("user account person people member employee colleague identity staff individual"),
-    _set("group team"),
-    _set("safe vault"),
-    _set("audit log history trail activity event"),
-    _set("repository repo"),
-    _set("organization organisation org"),
-    _set("request ticket application"),
-    _set("setting configuration config preference option"),
-    _set("secret credential"),
-    _set("health status state"),
-    _set("permission right privilege entitlement access"),
-    _set("role permission"),
-    _set("owner manager"),
-    _set("comment note remark"),
-    _set("pull pr"),
-    _set("token key"),
-    _set("session login"),
-    _set("server machine host instance droplet vm"),
-    _set("folder directory"),
-    _set("email mail e-mail"),
-    _set("department dept unit division"),
-    _set("version release"),
-    _set("movie film"),
-    _set("show tv series"),
-    _set("picture image photo"),
-    _set("actor cast"),
-    _set("channel room"),
-    _set("message dm"),
-    _set("content file secret value"),
+    word_set("user account person people member employee colleague identity staff individual"),
+    word_set("group team"),
+    word_set("safe vault"),
+    word_set("audit log history trail activity event"),
+    word_set("repository repo"),
+    word_set("organization organisation org"),
+    word_set("request ticket application"),
+    word_set("setting configuration config preference option"),
+    word_set("secret credential"),
+    word_set("health status state"),
+    word_set("permission right privilege entitlement access"),
+    word_set("role permission"),
+    word_set("owner manager"),
+    word_set("comment note remark"),
+    word_set("pull pr"),
+    word_set("token key"),
+    word_set("session login"),
+    word_set("server machine host instance droplet vm"),
+    word_set("folder directory"),
+    word_set("email mail e-mail"),
+    word_set("department dept unit division"),
+    word_set("version release"),
+    word_set("movie film"),
+    word_set("show tv series"),
+    word_set("picture image photo"),
+    word_set("actor cast"),
+    word_set("channel room"),
+    word_set("message dm"),
+    word_set("content file secret value"),
 )
 
 _IRREGULAR: Final = {
@@ -309,6 +313,7 @@ def split_name(name: str) -> list[str]:
 _TOKEN: Final = re.compile(
     r"(?P<secret>\[\[secret:[^\]\s]+\]\])"
     r"|(?<![\w])(?P<quote>\"[^\"\n]{1,500}\"|“[^”\n]{1,500}”|‘[^’\n]{1,500}’|`[^`\n]{1,500}`|'[^'\n]{1,500}'(?!\w))"
+    r"|(?P<contraction>\b\w+['’](?:d|ll|re|ve|m|t)\b)"
     r"|(?P<word>\#?\w(?:[\w@+/:.\\-]*[\w/])?)(?P<own>['’]s\b|(?<=s)['’](?!\w))?"
     r"|(?P<mark>[,;.!?:&])"
 )
@@ -357,6 +362,8 @@ def tokens(text: str) -> list[Token]:
             found.append(Token(match["secret"], match.start(), match.end(), secret=True))
         elif match["quote"]:
             found.append(Token(match["quote"][1:-1], match.start(), match.end(), quoted=True))
+        elif match["contraction"]:
+            found.append(Token(match["contraction"].replace("’", "'"), match.start(), match.end()))
         elif match["mark"]:
             found.append(Token(match["mark"], match.start(), match.end(), mark=True))
         else:
@@ -364,23 +371,23 @@ def tokens(text: str) -> list[Token]:
     return found
 
 
-_NAMING: Final = _set("named called titled")
-_PREPOSITIONS: Final = _set("of for in on at to from by with into onto about within via than like as inside under")
-_AUXILIARIES: Final = _set("is are was were does do did has have can am be been")
+_NAMING: Final = word_set("named called titled")
+_PREPOSITIONS: Final = word_set("of for in on at to from by with into onto about within via than like as inside under")
+_AUXILIARIES: Final = word_set("is are was were does do did has have can am be been")
 #: Words in capital letters, or with a hyphen, that are no names.
-_NO_NAMES: Final = _set(
-    "i id ids api url mfa sso otp csv json pdf ip ok utc gmt cet est pst am pm monday tuesday wednesday thursday friday"
-    " saturday sunday january february march april may june july august september october november december"
-    " e-mail e-mails sign-in sign-ins log-in read-only re-enable multi-factor two-factor on-call up-to-date check-in"
-    " follow-up check-ins non-admin"
+_NO_NAMES: Final = word_set(
+    "i id ids api url mfa sso otp csv json pdf ip ok utc gmt cet est pst am pm monday tuesday wednesday"
+    " thursday friday saturday sunday january february march april may june july august september october"
+    " november december e-mail e-mails sign-in sign-ins log-in read-only re-enable multi-factor two-factor"
+    " on-call up-to-date check-in follow-up check-ins non-admin"
 )
 #: Adverbs and adjectives that qualify but name nothing.
-_QUALIFIERS: Final = _set(
-    "latest last recent newest oldest first second third next previous current active inactive enabled disabled locked"
-    " unlocked pending open closed private public failed successful denied approved rejected expired empty admin"
-    " archived deleted archived urgent important own old big small long short different particular personal"
-    " temporary internal external late early high low good bad correct wrong free busy online offline default main"
-    " daily weekly monthly yearly total overall whole"
+_QUALIFIERS: Final = word_set(
+    "latest last recent newest oldest first second third next previous current active inactive enabled"
+    " disabled locked unlocked pending open closed private public failed successful denied approved rejected"
+    " expired empty admin archived deleted archived urgent important own old big small long short different"
+    " particular personal temporary internal external late early high low good bad correct wrong free busy"
+    " online offline default main daily weekly monthly yearly total overall whole"
 )
 
 
@@ -439,7 +446,9 @@ def analyse(text: str, vocabulary: Container[str]) -> Clause:
     phrases = _phrases(found, verb_at + length, set(values), vocabulary)
     head, plural, container, direct = _roles(verb, phrases)
     words = " ".join(token.lower for token in found)
-    if verb in ("is", "are") and re.search(r"\b(?:up|down|running|alive|working|online|offline|ok|fine)\W*$", text, re.IGNORECASE):
+    if verb in ("is", "are") and re.search(
+        r"\b(?:up|down|running|alive|working|online|offline|ok|fine)\W*$", text, re.IGNORECASE
+    ):
         nouns = (*nouns, "health")
     able = re.search(r"^who (?:all )?(?:has|have|can|may|could|is able to|is allowed to|got)\b", words) is not None
     if verb == "who" and (able or not any(phrase.noun and not phrase.preposition for phrase in phrases)):
@@ -456,7 +465,10 @@ def analyse(text: str, vocabulary: Container[str]) -> Clause:
         plural=plural,
         container=container,
         direct=direct,
-        into=any(phrase.preposition in ("to", "into", "from", "onto") and (phrase.noun or phrase.has_value) for phrase in phrases),
+        into=any(
+            phrase.preposition in ("to", "into", "from", "onto") and (phrase.noun or phrase.has_value)
+            for phrase in phrases
+        ),
         contents=re.search(r"^what(?:'s| is| does| do we have)?(?: stored| kept)? (?:in|inside|contain)\b", words)
         is not None,
         values=tuple(values),
@@ -476,7 +488,7 @@ def _meant_groups(verb: str, after: tuple[Token, ...]) -> tuple[str, ...]:
     ):
         return ("request", "create")
     if verb == "give":
-        return ("read",) if after and after[0].lower in ("me", "us") or not after else ("grant", "create")
+        return ("read",) if (after and after[0].lower in ("me", "us")) or not after else ("grant", "create")
     return verb_groups(verb)
 
 
@@ -508,10 +520,10 @@ def known(noun: str, vocabulary: Container[str]) -> bool:
 
 
 #: What people say before they say what they want.
-_LEAD: Final = _set(
-    "please can could would will you i we i'd we'd i'll want need like to let's let us me help kindly now then first"
-    " finally also and just hey hi hello ok okay next after that afterwards so go ahead may must should have got gonna"
-    " wanna try able be"
+_LEAD: Final = word_set(
+    "please can could would will you i we i'd we'd i'll want need like to let's let us me help kindly now"
+    " then first finally also and just hey hi hello ok okay next after that afterwards so go ahead may must"
+    " should have got gonna wanna try able be"
 )
 
 
@@ -541,17 +553,17 @@ def _verb(found: tuple[Token, ...], vocabulary: Container[str]) -> tuple[int, st
         # "bob needs a new password", "alice's account should be locked": the first sure verb
         token = found[index]
         if _is_verb(token) and not is_noun_verb(token.base) and found[index - 1].lower not in DETERMINERS:
-            if token.base in _STATIVE and not (index == start + 1):
+            if token.base in _STATIVE and index != start + 1:
                 continue
             joined = phrasal(token.lower, found[index + 1].lower) if index + 1 < len(found) else ""
             return (index, joined, 2) if joined else (index, token.base, 1)
-    if first.plain and not first.possessive and len(found) > start + 1 and not is_noun(first, vocabulary):
-        if first.lower not in STOP_WORDS and first.lower not in _QUALIFIERS and first.lower not in _ORDER:
-            return start, first.base, 1
+    unknown = first.plain and not first.possessive and not is_noun(first, vocabulary)
+    if unknown and len(found) > start + 1 and first.lower not in STOP_WORDS | _QUALIFIERS | _ORDER:
+        return start, first.base, 1
     return -1, "", 0
 
 
-_STATIVE: Final = _set("is are was were be been has have do does did can what which who where when how")
+_STATIVE: Final = word_set("is are was were be been has have do does did can what which who where when how")
 
 
 def _is_subject(found: tuple[Token, ...], index: int, vocabulary: Container[str]) -> bool:
@@ -623,16 +635,16 @@ def _follows_noun(before: Token | None, vocabulary: Container[str]) -> bool:
 
 
 #: Words of the language that are no names where they stand without an article.
-_COMMON: Final = _set(
-    "who that which there here today yesterday tomorrow ago since until before after password passwords secret"
-    " description email mail reason comment title status state type enabled disabled true false yes no access"
-    " love life music food weather news time money sport football joke poem story song recipe flight hotel pizza coffee"
-    " capital president country world history math maths physics moon sun war peace meaning language python"
-    " machine car dinner lunch breakfast movie book game restaurant temperature stock price bitcoin"
-    " good great nice well fine thanks cheers help support problem question answer idea way work"
-    " hours days weeks months years minutes seconds hour day week month year minute monday morning evening noon"
-    " value values number length amount size limit maximum minimum sort sorted order ordered ascending descending"
-    " because while once unless although however therefore instead later soon"
+_COMMON: Final = word_set(
+    "who that which there here today yesterday tomorrow ago since until before after password passwords"
+    " secret description email mail reason comment title status state type enabled disabled true false yes no"
+    " access love life music food weather news time money sport football joke poem story song recipe flight"
+    " hotel pizza coffee capital president country world history math maths physics moon sun war peace meaning"
+    " language python machine car dinner lunch breakfast movie book game restaurant temperature stock price"
+    " bitcoin good great nice well fine thanks cheers help support problem question answer idea way work hours"
+    " days weeks months years minutes seconds hour day week month year minute monday morning evening noon"
+    " value values number length amount size limit maximum minimum sort sorted order ordered ascending"
+    " descending because while once unless although however therefore instead later soon"
 )
 
 
@@ -697,7 +709,7 @@ def _stands_alone(found: tuple[Token, ...], index: int) -> bool:
     )
 
 
-_WHERE: Final = _set("to into from in of within inside on under for onto")
+_WHERE: Final = word_set("to into from in of within inside on under for onto")
 
 
 def _roles(verb: str, phrases: list[_Phrase]) -> tuple[str, bool, str, bool]:

@@ -11,15 +11,15 @@ from typing import Final
 from nlops.core import wording
 from nlops.core.retrieval import OperationIndex, Profile, document
 from nlops.core.types import Tool
-from nlops.core.wording import Clause, base, split_name
+from nlops.core.wording import Clause, base, split_name, word_set
 from nlops.llm.filling import kind, resolved
 from nlops.llm.references import Memory, segment_nouns
 
 #: Candidates that are looked at.
 _CANDIDATES: Final = 12
 #: Arguments by which an update can enable, lock, archive … a thing.
-_STATES: Final = frozenset(
-    "enabled disabled active inactive status state locked suspended archived closed blocked is_active".split()
+_STATES: Final = word_set(
+    "enabled disabled active inactive status state locked suspended archived closed blocked is_active"
 )
 _BY_STATE: Final = frozenset({"enable", "disable", "lock", "unlock", "archive", "unarchive", "close", "reopen"})
 
@@ -114,7 +114,8 @@ def _owners(clause: Clause, index: OperationIndex, tools: Mapping[str, Tool]) ->
     owners = {
         index.by_name[name].target
         for name, tool in tools.items()
-        if "read" not in index.by_name[name].groups and any(base(word) in meant for key in tool.properties for word in split_name(key)[-1:])
+        if "read" not in index.by_name[name].groups
+        and any(base(word) in meant for key in tool.properties for word in split_name(key)[-1:])
     }
     named = owners & set(clause.nouns)
     return sorted(named or owners) if len(named or owners) == 1 else []
@@ -158,7 +159,9 @@ def _thing_fits(tool: Tool, found: Profile, clause: Clause, index: OperationInde
             return _is_the_object(found, clause, index)
         if clause.groups[:1] == ("read",) and context:
             return found.target in context and found.ends_with_slot
-        exact = bool(set(clause.groups) & found.groups) or not clause.groups or clause.groups[0] in ("require", *_BY_STATE)
+        exact = (
+            bool(set(clause.groups) & found.groups) or not clause.groups or clause.groups[0] in ("require", *_BY_STATE)
+        )
         return exact and bool(index.meanings(clause.head) & arguments) and _about_argument(found, clause, index)
     if context:
         return bool(things & {noun for said in context for noun in (said, *wording.synonyms(said))})
@@ -172,7 +175,8 @@ def _is_the_object(found: Profile, clause: Clause, index: OperationIndex) -> boo
     if "read" in found.groups:
         return True
     meant = index.meanings(clause.head) | {clause.head}
-    near = {found.target, *found.summary_nouns[:3]}
+    gives = clause.groups[:1] in (("grant",), ("revoke",), ("request",))  # "let alice use the safe": what, not whom
+    near = {found.target, *(found.summary_nouns if gives else found.summary_nouns[:3])}
     return bool(meant & near) or bool(wording.synonyms(clause.head) & {found.target})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -11,29 +11,28 @@ from nlops.core import wording
 from nlops.core.provenance import Sources, trace
 from nlops.core.retrieval import first_sentence
 from nlops.core.types import Json, ProvenanceKind, Tool
-from nlops.core.wording import Clause, Token, base, split_name
+from nlops.core.wording import Clause, Token, base, split_name, word_set
 from nlops.llm.needle import Filled
 from nlops.llm.references import IDENTIFYING, Memory, copied, kind_of, segment_nouns
 
 #: Arguments that take prose.
-_PROSE: Final = frozenset(
-    "description comment reason message title note text body summary justification content remark bio".split()
+_PROSE: Final = word_set(
+    "description comment reason message title note text body summary justification content remark bio"
 )
 _REASONS: Final = frozenset({"reason", "justification", "purpose"})
 #: Arguments that say how many entries are wanted.
-_LIMITS: Final = frozenset("limit perpage pagesize size count top maxresults first num".split())
+_LIMITS: Final = word_set("limit perpage pagesize size count top maxresults first num")
 #: Arguments of the pages of a list and its order: only when they are named.
-_TECHNICAL: Final = frozenset(
-    "sort order direction orderby sortby fields include expand page offset cursor after before pagetoken briefrepresentation".split()
+_TECHNICAL: Final = word_set(
+    "sort order direction orderby sortby fields include expand page offset cursor after before pagetoken"
+    " briefrepresentation"
 )
-_PEOPLE_ARGUMENTS: Final = frozenset(
-    "actor user username owner assignee author creator member requester by person".split()
+_PEOPLE_ARGUMENTS: Final = word_set("actor user username owner assignee author creator member requester by person")
+_INTO: Final = word_set("to into from in of within inside on onto under for at")
+_FROM_DATE: Final = word_set(
+    "from since start after begin beginning gte gt min newer created_after start_date datefrom"
 )
-_INTO: Final = frozenset("to into from in of within inside on onto under for at".split())
-_FROM_DATE: Final = frozenset(
-    "from since start after begin beginning gte gt min newer created_after start_date datefrom".split()
-)
-_TO_DATE: Final = frozenset("to until end before lte lt max till older created_before end_date dateto".split())
+_TO_DATE: Final = word_set("to until end before lte lt max till older created_before end_date dateto")
 
 
 def date_arguments(tool: Tool) -> dict[str, str]:
@@ -184,7 +183,7 @@ class Filler:
     def model_tool(self) -> dict[str, Json]:
         """The tool as Needle reads it best: short, only what is to be filled."""
         offered = self._offered()[:12]
-        words = [word for word in split_name(self.tool.name)]
+        words = split_name(self.tool.name)
         return {
             "name": "_".join(words)[:60] or "operation",
             "description": first_sentence(self.tool.description or self.tool.summary),
@@ -310,7 +309,9 @@ class Filler:
 
     def _reason(self) -> None:
         """ "because the release is late" for the argument that takes a reason."""
-        name = next((n for n in self.tool.properties if _REASONS & set(split_name(n)) and n not in self.arguments), None)
+        name = next(
+            (n for n in self.tool.properties if _REASONS & set(split_name(n)) and n not in self.arguments), None
+        )
         match = re.search(r"\b(?:because(?:\s+of)?|in order to|so that)\s+(.+)$", self.clause.text, re.IGNORECASE)
         if name and match:
             self._put(name, match[1].strip().rstrip("."), *self._tokens_in(match.start(1), match.end(1)))
@@ -318,13 +319,14 @@ class Filler:
     def _labelled_value(self, name: str, label: str, labels: list[str]) -> bool:
         words = r"[\s_-]*".join(re.escape(word) for word in label.split())
         text = self.clause.text
-        joins = r"(?:'s)?\s*(?:(?:should\s+be|shall\s+be|is|are|as|to\s+be|to|being|equals?|of(?=\s+\d))\s+|[=:]\s*)?(?:an?\s+|the\s+(?=['\"]))?"
+        verbs = r"(?:should\s+be|shall\s+be|is|are|as|to\s+be|to|being|equals?|of(?=\s+\d))\s+"
+        joins = rf"(?:'s)?\s*(?:{verbs}|[=:]\s*)?(?:an?\s+|the\s+(?=['\"]))?"
         patterns = [rf"(?<![\w-]){words}s?{joins}"]
         if "update" in self.clause.groups or "reset" in self.clause.groups:
             patterns.insert(0, rf"(?<![\w-]){words}\s+(?:of|for|on)\s+.{{1,80}}?\s(?:to|as)\s+")
         for pattern in patterns:
-            for match in re.finditer(pattern, text, re.IGNORECASE):
-                value = self._value_at(match.end(), name, labels)
+            for found in re.finditer(pattern, text, re.IGNORECASE):
+                value = self._value_at(found.end(), name, labels)
                 if value is not None and self._put(name, value[0], *value[1]):
                     return True
         if kind(resolved(self.tool, name)) in ("integer", "number"):
@@ -462,23 +464,16 @@ class Filler:
                 continue
             following = index + 1
             while following < len(tokens) and (
-                tokens[following].lower in _NAMERS or tokens[following].mark and tokens[following].text == ":"
+                tokens[following].lower in _NAMERS or (tokens[following].mark and tokens[following].text == ":")
             ):
                 following += 1
-            if following in values and not tokens[following].possessive and not self._heads_other(following):
+            if following in values and not tokens[following].possessive:
                 return following
             before = index - 1
-            if before in values and (not tokens[before].possessive or index == len(tokens) - 1):
-                if not (tokens[before].possessive and not self._owns(token)):
-                    return before
+            # "bob's groups": bob is no group
+            if before in values and not tokens[before].possessive:
+                return before
         return None
-
-    def _owns(self, token: Token) -> bool:
-        return not self._means(token, self.target)
-
-    def _heads_other(self, index: int) -> bool:
-        """The value belongs to a kind that follows it: "group members of the Sales group"."""
-        return False
 
     def _means(self, token: Token, noun: str) -> bool:
         if not noun or token.quoted or token.mark or token.secret:
@@ -581,7 +576,7 @@ class Filler:
         if title and "title" in self.tool.properties and "title" not in self.arguments:
             return "title"
         own = [name for name in free if kind_of(self.tool, name, self.target) == self.target]
-        return (own or free or [None])[0]
+        return next(iter(own or free), None)
 
     def _by_place(self) -> None:
         """Values without their kind: the one after "to", "from", "in" is the container, the other the thing."""
@@ -688,7 +683,7 @@ class Filler:
             return
         for name in self.missing:
             noun = kind_of(self.tool, name, self.target)
-            if not noun and not base(name) in wording.synonyms("user"):
+            if not noun and base(name) not in wording.synonyms("user"):
                 continue
             if fields and noun == self.target and name not in segment_nouns(self.tool.path):
                 continue
@@ -712,12 +707,10 @@ class Filler:
         return bool(last) and re.search(rf"\bthe {re.escape(last)}\b", self.clause.text, re.IGNORECASE) is not None
 
 
-_NAMERS: Final = frozenset(
-    "named called titled with the username name id number user-name user no nr is a account".split()
-)
+_NAMERS: Final = word_set("named called titled with the username name id number user-name user no nr is a account")
 _NUMBER_WORDS: Final = {
-    "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10",
-    "twenty": "20", "fifty": "50", "hundred": "100",
+    "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
+    "ten": "10", "twenty": "20", "fifty": "50", "hundred": "100",
 }  # fmt: skip
 
 
@@ -739,8 +732,3 @@ def _labels(name: str) -> list[str]:
     if words[-1:] == ["description"] and len(words) > 1:
         found.append("description")
     return sorted(dict.fromkeys(found), key=len, reverse=True)
-
-
-def iter_values(clause: Clause) -> Iterator[Token]:
-    """The values of a clause in order."""
-    yield from (clause.tokens[index] for index in clause.values)

@@ -25,8 +25,8 @@ _CONFIDENCE: Final = 0.2
 _UNSURE: Final = 0.6
 
 _GREETING: Final = re.compile(
-    r"^\W*(?:(?:hi|hello|hey|howdy|greetings|good (?:morning|afternoon|evening|day)|thanks?|thank you|thx|cheers|bye|goodbye"
-    r"|nice to meet you|how are you|what's up|great|ok(?:ay)?|cool|perfect)"
+    r"^\W*(?:(?:hi|hello|hey|howdy|greetings|good (?:morning|afternoon|evening|day)|thanks?|thank you"
+    r"|thx|cheers|bye|goodbye|nice to meet you|how are you|what's up|great|ok(?:ay)?|cool|perfect)"
     r"(?:\s+(?:there|all|everyone|nlops|again|you|so much|a lot|very much|team|folks|today|then))*[\s,.!?]*)+$",
     re.IGNORECASE,
 )
@@ -38,9 +38,11 @@ _HELP: Final = re.compile(
     r"|(?:and )?what (?:can|do|could) (?:you|i|nlops|we) (?:actually |really )?(?:do|ask|say|help)\b.{0,40}"
     r"|what (?:are|is) (?:you|this|nlops|your (?:capabilities|functions|features|commands))\b.{0,30}"
     r"|who are you"
-    r"|how (?:does|do) (?:this|it|you|i)(?: \w+)? (?:work|use (?:this|it|you))\b.{0,20}|how (?:do|can) i (?:start|begin|use .{1,20})"
+    r"|how (?:does|do) (?:this|it|you|i)(?: \w+)? (?:work|use (?:this|it|you))\b.{0,20}"
+    r"|how (?:do|can) i (?:start|begin|use .{1,20})"
     r"|how can you help.{0,20}"
-    r"|what (?:operations|actions|commands|tools|features|things) (?:are there|do you (?:have|know|support)|can (?:you|i) .{1,20}|are available|exist)"
+    r"|what (?:operations|actions|commands|tools|features|things) (?:are there|do you (?:have|know|support)"
+    r"|can (?:you|i) .{1,20}|are available|exist)"
     r"|(?:show|list|tell) (?:me )?(?:what you can do|your (?:capabilities|commands|features))"
     r"|commands|capabilities|menu|usage|\?+"
     r")[\s.!?]*$",
@@ -48,7 +50,8 @@ _HELP: Final = re.compile(
 )
 #: "what about user2?", "and bob?", "same for Sales"
 _SAME: Final = re.compile(
-    r"^\W*(?:ok(?:ay)?[\s,]+)?(?:and\s+)?(?:then\s+)?(?:now\s+)?(?:also\s+)?(?:what about|how about|and|same for|the same for|also|now)"
+    r"^\W*(?:ok(?:ay)?[\s,]+)?(?:and\s+)?(?:then\s+)?(?:now\s+)?(?:also\s+)?"
+    r"(?:what about|how about|and|same for|the same for|also|now)"
     r"(?:\s+(?:for|with|of))?\s+(?P<rest>.+?)(?:\s+(?:too|as well|please|then))?\W*$",
     re.IGNORECASE,
 )
@@ -237,7 +240,8 @@ class Planner:
             return Completion(raw=raw) if self.situation.run else self._refuse("Nothing to change was named.", raw)
         names = [name for name in tool.properties if name not in segment_nouns(tool.path)][:8]
         listed = ", ".join(" ".join(split_name(name)) for name in names)
-        question = f"What should be changed, and to what? For example “set {' '.join(split_name(names[0]))} to …”; it can be {listed}."
+        example = f"“set {' '.join(split_name(names[0]))} to …”"
+        question = f"What should be changed, and to what? For example {example}; it can be {listed}."
         return self._own_call(ASK_TOOL, {"question": question}, 0.5)
 
     def _after_failure(self) -> Completion:
@@ -269,7 +273,8 @@ def _is_talk(request: str) -> bool:
 
 def _without_greeting(request: str) -> str:
     """The request without "Hello nlops," before it."""
-    lead = r"^\W*(?:hi|hello|hey|good (?:morning|afternoon|evening)|thanks|thank you|great|ok(?:ay)?)(?:\s+(?:there|nlops|all))?\s*[,.!]+\s*"
+    words = r"hi|hello|hey|good (?:morning|afternoon|evening)|thanks|thank you|great|ok(?:ay)?"
+    lead = rf"^\W*(?:{words})(?:\s+(?:there|nlops|all))?\s*[,.!]+\s*"
     rest = re.sub(lead, "", request, count=1, flags=re.IGNORECASE)
     return rest if rest.strip() else request
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from nlops.core import wording
 from nlops.core.types import Json, Tool
-from nlops.core.wording import Clause, base, split_name
+from nlops.core.wording import Clause, base, split_name, word_set
 from nlops.llm.situation import Done
 
 #: Last words of an argument's name that tell how a thing is named, not which kind of thing it is.
@@ -19,7 +19,7 @@ _PEOPLE: Final = frozenset({"him", "her", "he", "she", "his", "hers"})
 _PERSON: Final = wording.synonyms("user") | {"user"}
 _ORDINALS: Final = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "last": -1}
 #: Fields that a copy of a thing doesn't take over.
-_OWN_FIELDS: Final = frozenset("id uuid uid created updated modified status url href link self etag version".split())
+_OWN_FIELDS: Final = word_set("id uuid uid created updated modified status url href link self etag version")
 _DETAILS: Final = re.compile(
     r"\b(?:with|using|from|has|have)\s+(?:all\s+)?(?:those|these|the\s+same|same|his|her|their|its|that|this|the)\s+"
     r"(?:\w+\s+)?(?:details?|data|info(?:rmation)?|values?|attributes?|properties|fields|settings|e-?mail|department"

@@ -1,4 +1,4 @@
-"""Requests with what is to come of them. Written before the planner was tuned: HELD_OUT is never looked at while tuning."""
+"""Requests with what is to come of them. HELD_OUT was written before the planner was tuned, and never tuned on."""
 
 from __future__ import annotations
 
