@@ -39,10 +39,10 @@ demo: $(READY) ## Run it all: make demo [PORT=8123] [VAR=directory]; Ctrl-C stop
 	@exec $(PY) manage.py demo --port "$(PORT)" --var "$(VAR)"
 
 test: $(READY) chromium ## All tests
-	@exec $(PY) -m pytest -n 2
+	@exec $(PY) -m pytest -n 2 --dist loadgroup
 
 test-fast: $(READY) ## The tests that take no seconds and no browser
-	@exec $(PY) -m pytest -n 2 -m "not slow and not browser"
+	@exec $(PY) -m pytest -n 2 --dist loadgroup -m "not slow and not browser"
 
 eval: $(READY) ## How well requests are understood: the demo's suite, against the running demo
 	@exec $(PY) manage.py evaluate evaluation/suites/demo.yaml

@@ -153,11 +153,12 @@ def _close(run: Run, step: Transition) -> None:
 
 def flag(run: Run, reason: FlagReason, detail: str = "") -> None:
     """Mark the conversation for review; one mark per run and reason."""
-    Flag.objects.get_or_create(
+    Flag.objects.update_or_create(
         tenant_id=run.tenant_id,
         run=run,
         reason=reason,
-        defaults={"conversation_id": run.conversation_id, "detail": detail},
+        defaults={"detail": detail},
+        create_defaults={"conversation_id": run.conversation_id, "detail": detail},
     )
 
 

@@ -23,7 +23,7 @@ from conversations.flows.reply import reply
 from conversations.models import Conversation, EventKind, Run
 from nlops.core.checkpoints import is_secret
 from nlops.core.engine import RunState
-from nlops.core.types import Json, RunStatus
+from nlops.core.types import CallStatus, Json, RunStatus
 from nlops.core.views import HIDDEN
 
 #: Seconds between two looks at the run.
@@ -80,7 +80,7 @@ class Command(BaseCommand):
             if run.status == RunStatus.ASKING and (values := self._values(state)):
                 with tenant_context(self.tenant.pk):
                     reply(self.member, run, values)
-            elif run.status == RunStatus.CONFIRMING and self._agrees():
+            elif run.status == RunStatus.CONFIRMING and self._agrees(state):
                 with tenant_context(self.tenant.pk):
                     confirm(self.member, run, True)
             else:
@@ -122,8 +122,10 @@ class Command(BaseCommand):
                     values[question.name] = getpass.getpass(prompt) if question.secret else input(prompt)
         return values
 
-    def _agrees(self) -> bool:
-        if self.options["confirm"]:
+    def _agrees(self, state: RunState) -> bool:
+        in_doubt = any(call.status is CallStatus.IN_DOUBT for call in state.calls)
+        # Saying yes beforehand is no yes to sending something a second time.
+        if self.options["confirm"] and not in_doubt:
             return True
         if self.options["as_json"] or not sys.stdin.isatty():
             return False
