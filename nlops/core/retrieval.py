@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import bm25s
@@ -180,7 +181,10 @@ class OperationIndex:
         self.profiles = [profile(name, text) for name, text in documents]
         self.by_name = {found.name: found for found in self.profiles}
         #: base forms of all words that an operation can be called by
-        self.vocabulary = frozenset().union(*(found.vocabulary for found in self.profiles))
+        self.vocabulary = wording.Vocabulary(
+            frozenset().union(*(found.vocabulary for found in self.profiles)),
+            frozenset(pair for found in self.profiles for pair in pairwise(found.terms)),
+        )
         #: the things that operations are about
         self.targets = frozenset(found.target for found in self.profiles)
         self._slots = np.array([found.slots for found in self.profiles], dtype=np.float32)
@@ -212,6 +216,8 @@ class OperationIndex:
             # A verb alone ("disable bob") still tells something where no thing is named.
             scores = (scores + 0.3 * (fits >= 0.9)) * fits
         count = clause.named_things + clause.refers
+        if clause.groups[:1] == ("create",) and clause.head and count:
+            count -= 1  # it names the new thing
         missing = np.maximum(self._slots - count, 0)
         spare = np.maximum(count - self._slots, 0)
         scores = scores * 0.72**missing * 0.93 ** np.minimum(spare, 3)
@@ -232,7 +238,7 @@ class OperationIndex:
         """The word itself, or where no operation uses it, other words for the same thing."""
         if noun in self.vocabulary:
             return [noun]
-        others = sorted(wording.synonyms(noun) & self.vocabulary)
+        others = sorted(wording.synonyms(noun) & self.vocabulary.words)
         related = wording.related(noun, self.vocabulary)
         return others or (
             [related] if related else [part for part in map(base, noun.split("-")) if part in self.vocabulary]

@@ -433,7 +433,20 @@ class Clause:
         return [self.tokens[index] for index in self.values]
 
 
-def analyse(text: str, vocabulary: Container[str]) -> Clause:
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The words that operations are described with."""
+
+    #: base forms
+    words: frozenset[str] = frozenset()
+    #: pairs of base forms that stand side by side, such as ("audit", "log")
+    pairs: frozenset[tuple[str, str]] = frozenset()
+
+    def __contains__(self, word: object) -> bool:
+        return word in self.words
+
+
+def analyse(text: str, vocabulary: Vocabulary) -> Clause:
     """Read a clause; `vocabulary` holds the base forms that the operations are described with."""
     found = tuple(tokens(text))
     verb_at, verb, length = _verb(found, vocabulary)
@@ -492,7 +505,7 @@ def _meant_groups(verb: str, after: tuple[Token, ...]) -> tuple[str, ...]:
     return verb_groups(verb)
 
 
-def is_noun(token: Token, vocabulary: Container[str]) -> bool:
+def is_noun(token: Token, vocabulary: Vocabulary) -> bool:
     """A word that the operations are described with, or a synonym of one."""
     if token.mark or token.secret or token.quoted or token.lower in STOP_WORDS or token.lower in _ORDER:
         return False
@@ -527,7 +540,7 @@ _LEAD: Final = word_set(
 )
 
 
-def _verb(found: tuple[Token, ...], vocabulary: Container[str]) -> tuple[int, str, int]:
+def _verb(found: tuple[Token, ...], vocabulary: Vocabulary) -> tuple[int, str, int]:
     """Index, base form and number of words of the verb; (-1, "", 0) for none. It may be one that is unknown."""
     start = 0
     while start < len(found):
@@ -566,7 +579,7 @@ def _verb(found: tuple[Token, ...], vocabulary: Container[str]) -> tuple[int, st
 _STATIVE: Final = word_set("is are was were be been has have do does did can what which who where when how")
 
 
-def _is_subject(found: tuple[Token, ...], index: int, vocabulary: Container[str]) -> bool:
+def _is_subject(found: tuple[Token, ...], index: int, vocabulary: Vocabulary) -> bool:
     """A word such as "access" or "request" that begins a list of nouns: "access requests of bob"."""
     following = found[index + 1] if index + 1 < len(found) else None
     if following is None:
@@ -578,7 +591,7 @@ def _is_verb(token: Token) -> bool:
     return not token.quoted and not token.secret and token.base in _GROUPS_OF
 
 
-def _values(found: tuple[Token, ...], verb_at: int, length: int, vocabulary: Container[str]) -> list[int]:
+def _values(found: tuple[Token, ...], verb_at: int, length: int, vocabulary: Vocabulary) -> list[int]:
     return [
         index
         for index in range(len(found))
@@ -586,7 +599,7 @@ def _values(found: tuple[Token, ...], verb_at: int, length: int, vocabulary: Con
     ]
 
 
-def _is_value(found: tuple[Token, ...], index: int, after_verb: int, vocabulary: Container[str]) -> bool:
+def _is_value(found: tuple[Token, ...], index: int, after_verb: int, vocabulary: Vocabulary) -> bool:
     """A name, number or quoted phrase rather than a word of the language."""
     token = found[index]
     before = found[index - 1] if index else None
@@ -598,6 +611,8 @@ def _is_value(found: tuple[Token, ...], index: int, after_verb: int, vocabulary:
         return True
     if re.search(r"[\d_@/\\]|\w\.\w|^\#", token.text):
         return True
+    if token.lower in _QUALIFIERS and _names_noun(found, index, vocabulary):
+        return True
     if token.lower in STOP_WORDS or token.lower in _ORDER or token.lower in _QUALIFIERS or token.lower in _LEAD:
         return False
     if "-" in token.text and not known(token.base, vocabulary):
@@ -605,7 +620,9 @@ def _is_value(found: tuple[Token, ...], index: int, after_verb: int, vocabulary:
     if known(token.base, vocabulary):
         # "the group Users": a capital where none belongs
         named = before is not None and token.text[:1].isupper() and not before.mark and index > after_verb
-        return named and before is not None and before.base in vocabulary and not before.possessive
+        if named and before is not None and before.base in vocabulary and not before.possessive:
+            return True
+        return token.base not in _GROUPS_OF and _names_noun(found, index, vocabulary)
     if token.possessive:
         return True
     if token.text[:1].isupper() and index > 0:
@@ -618,7 +635,18 @@ def _is_value(found: tuple[Token, ...], index: int, after_verb: int, vocabulary:
     return not is_common(token.lower)
 
 
-def _has_article(found: tuple[Token, ...], index: int, vocabulary: Container[str]) -> bool:
+def _names_noun(found: tuple[Token, ...], index: int, vocabulary: Vocabulary) -> bool:
+    """The word stands where a name does, after a noun with which it makes no pair: "user octocat", "label urgent"."""
+    token, before = found[index], found[index - 1] if index else None
+    following = found[index + 1] if index + 1 < len(found) else None
+    if before is None or before.mark or before.possessive or before.base in _GROUPS_OF or is_plural(token.text):
+        return False
+    ends = following is None or following.mark or following.lower in _PREPOSITIONS or following.lower == "and"
+    singular = before.base in vocabulary and before.lower == before.base and before.lower not in STOP_WORDS
+    return ends and singular and bool(vocabulary.pairs) and (before.base, token.base) not in vocabulary.pairs
+
+
+def _has_article(found: tuple[Token, ...], index: int, vocabulary: Vocabulary) -> bool:
     """The word is one of a language's common words after an article: "the night shift"."""
     place = index - 1
     while place >= 0 and found[place].plain and found[place].text.islower() and not is_noun(found[place], vocabulary):
@@ -630,7 +658,7 @@ def _has_article(found: tuple[Token, ...], index: int, vocabulary: Container[str
     return place >= 0 and found[place].lower in DETERMINERS
 
 
-def _follows_noun(before: Token | None, vocabulary: Container[str]) -> bool:
+def _follows_noun(before: Token | None, vocabulary: Vocabulary) -> bool:
     return before is not None and is_noun(before, vocabulary) and before.base not in _GROUPS_OF
 
 
@@ -663,7 +691,7 @@ class _Phrase:
     has_value: bool = False
 
 
-def _phrases(found: tuple[Token, ...], start: int, values: set[int], vocabulary: Container[str]) -> list[_Phrase]:
+def _phrases(found: tuple[Token, ...], start: int, values: set[int], vocabulary: Vocabulary) -> list[_Phrase]:
     phrases = [_Phrase("")]
     for index in range(max(start, 0), len(found)):
         token = found[index]
@@ -733,7 +761,7 @@ def _roles(verb: str, phrases: list[_Phrase]) -> tuple[str, bool, str, bool]:
 
 
 def _strange(
-    found: tuple[Token, ...], verb_at: int, length: int, values: set[int], vocabulary: Container[str]
+    found: tuple[Token, ...], verb_at: int, length: int, values: set[int], vocabulary: Vocabulary
 ) -> list[str]:
     """Common nouns that no operation is about: the end of a phrase that begins with an article."""
     strange = []

@@ -321,7 +321,7 @@ class Filler:
         text = self.clause.text
         verbs = r"(?:should\s+be|shall\s+be|is|are|as|to\s+be|to|being|equals?|of(?=\s+\d))\s+"
         joins = rf"(?:'s)?\s*(?:{verbs}|[=:]\s*)?(?:an?\s+|the\s+(?=['\"]))?"
-        patterns = [rf"(?<![\w-]){words}s?{joins}"]
+        patterns = [rf"(?<![\w-]){words}s?(?!\w){joins}"]
         if "update" in self.clause.groups or "reset" in self.clause.groups:
             patterns.insert(0, rf"(?<![\w-]){words}\s+(?:of|for|on)\s+.{{1,80}}?\s(?:to|as)\s+")
         for pattern in patterns:
@@ -486,15 +486,14 @@ class Filler:
 
     def _flags_and_choices(self) -> None:
         """Booleans and enums that the words name: "disabled users", "pending requests", "require mfa"."""
-        text = self._text_without_verb()
+        text = self.clause.text if self._sets_state() else self._text_without_verb()
         for name in self.tool.properties:
             schema = resolved(self.tool, name)
             if name in self.arguments or name in self.tool.secret_arguments:
                 continue
             if kind(schema) == "boolean":
-                spoken = self.clause.text if "update" in self.tool.method.lower() or self._sets_state() else text
                 options: list[Json] = [True, False]
-                said = [option for option in options if self._said(name, option, spoken)]
+                said = [option for option in options if self._said(name, option, text)]
                 if len(said) == 1 and self._is_about(name):
                     self.arguments[name] = said[0]
             elif isinstance(schema.get("enum"), list) and not (
@@ -509,9 +508,7 @@ class Filler:
 
     def _sets_state(self) -> bool:
         """The operation has no verb of its own for it: "disable user bob" by PATCH /users/{id} {enabled}."""
-        return self.tool.method in ("PUT", "PATCH", "POST") and not re.search(
-            r"/(?:dis|en)able\b|/(?:un)?lock\b", self.tool.path
-        )
+        return self.tool.method in ("PUT", "PATCH") and base(self.tool.path.rsplit("/", 1)[-1]) != self.clause.verb
 
     def _is_about(self, name: str) -> bool:
         """A word of the argument's name, or its opposite, stands in the clause."""
