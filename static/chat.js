@@ -28,6 +28,8 @@
     sheet.innerHTML = html;
     for (const block of sheet.content.querySelectorAll("section.run")) placeOne(box, block);
     if (stays) toEnd();
+    // What the person has just used is gone from the page: they go on in the composer.
+    if (follow && document.activeElement === document.body) composer()?.focus({ preventScroll: true });
   }
 
   function placeOne(box, block) {

@@ -177,6 +177,13 @@ def test_a_key_pressed_too_late_agrees_to_nothing(people, run, visit):
     expect(card.get_by_role("button", name="Yes, do it")).to_be_visible()
 
 
+def test_after_an_act_the_person_goes_on_in_the_composer(people, run, visit):
+    page = visit(people.customer, path_of(run))
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator(".answer")).to_contain_text("Stopped")
+    expect(page.get_by_label("Your request")).to_be_focused()
+
+
 def test_a_reader_who_scrolled_up_is_left_in_peace(people, run, visit):
     page = visit(people.customer, path_of(run))
     rows = [[str(number), "a value"] for number in range(80)]
