@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 
@@ -13,6 +13,9 @@ def word_set(words: str) -> frozenset[str]:
     """The words of a text as a set."""
     return frozenset(words.split())
 
+
+#: Characters of a request that are read; what is longer is a text, not a request.
+MAX_CHARACTERS: Final = 4000
 
 #: Group of verbs that mean the same to an operation: its name to base forms. The first group of a verb counts most.
 VERB_GROUPS: Final[dict[str, frozenset[str]]] = {
@@ -147,9 +150,12 @@ STOP_WORDS: Final = word_set(
     " complete current existing available specific profile overview record summary card think know mean feel"
     " believe say single new out up down off over under again still ever already currently belong belongs"
     " belonging using use used many much than it's that's what's who's there's where's quick quickly right"
-    " away asap everything anything something everyone anyone someone really actually maybe perhaps able exist"
+    " away asap everything anything something nothing really actually maybe perhaps able exist"
     " exists lot bit kind able under between during along during whole entire"
 )
+
+#: Pronouns for persons that name nobody: they stand for the noun, never for a value.
+_INDEFINITE: Final = word_set("somebody someone anybody anyone everybody everyone nobody whoever")
 
 DETERMINERS: Final = word_set("a an the this that these those my your our any some every each another which what no")
 
@@ -198,6 +204,7 @@ _NOUN_SETS: Final = (
 
 _IRREGULAR: Final = {
     "people": "person",
+    **dict.fromkeys(_INDEFINITE, "person"),
     "statuses": "status",
     "status": "status",
     "series": "series",
@@ -270,10 +277,13 @@ def _singular(word: str) -> str:
     return word[:-1]
 
 
+_SEVERAL: Final = word_set("people everybody everyone anybody anyone")
+
+
 def is_plural(word: str) -> bool:
     """True for users, entries, people; false for status, access, user."""
     lower = word.lower()
-    return base(lower) != lower and (lower.endswith("s") or lower == "people") and not lower.endswith("'s")
+    return base(lower) != lower and (lower.endswith("s") or lower in _SEVERAL) and not lower.endswith("'s")
 
 
 @functools.lru_cache(maxsize=4096)
@@ -357,7 +367,7 @@ class Token:
 def tokens(text: str) -> list[Token]:
     """The tokens of a request; "it's" is "it" and "'s" becomes a possessive mark on it."""
     found = []
-    for match in _TOKEN.finditer(text):
+    for match in _TOKEN.finditer(text, 0, MAX_CHARACTERS):
         if match["secret"]:
             found.append(Token(match["secret"], match.start(), match.end(), secret=True))
         elif match["quote"]:
@@ -448,7 +458,7 @@ class Vocabulary:
 
 def analyse(text: str, vocabulary: Vocabulary) -> Clause:
     """Read a clause; `vocabulary` holds the base forms that the operations are described with."""
-    found = tuple(tokens(text))
+    found = _whole_names(tokens(text), vocabulary)
     verb_at, verb, length = _verb(found, vocabulary)
     values = _values(found, verb_at, length, vocabulary)
     nouns = tuple(
@@ -489,6 +499,42 @@ def analyse(text: str, vocabulary: Vocabulary) -> Clause:
         qualifiers=tuple(token.base for token in found if token.lower in _QUALIFIERS or token.lower in _ORDER),
         strange=tuple(_strange(found, verb_at, length, set(values), vocabulary)),
         refers=_refers(found),
+    )
+
+
+def _whole_names(found: list[Token], vocabulary: Vocabulary) -> tuple[Token, ...]:
+    """The tokens, a name of several capitalised words as one: "a group named Night Shift"."""
+    whole: list[Token] = []
+    for token in found:
+        if _continues_name(whole, token, vocabulary):
+            text = f"{whole[-1].text} {token.text}"
+            whole[-1] = replace(whole[-1], text=text, end=token.end, possessive=token.possessive)
+        else:
+            whole.append(token)
+    return tuple(whole)
+
+
+def _continues_name(whole: list[Token], token: Token, vocabulary: Vocabulary) -> bool:
+    """The word goes on with the name that stands last."""
+    if len(whole) < 2:
+        return False  # the capital of the first word says nothing
+    last = whole[-1]
+    if token.start != last.end + 1 or token.quoted or last.quoted or last.possessive or not last.text[:1].isupper():
+        return False
+    if whole[-2].lower in _NAMING:
+        return token.text[:1].isupper() or token.text.isdigit()
+    return all(_may_be_name(part, vocabulary) for part in (*tokens(last.text), token))
+
+
+def _may_be_name(token: Token, vocabulary: Vocabulary) -> bool:
+    """A capitalised word that is none of the language or of the operations."""
+    return (
+        token.plain
+        and token.text[:1].isupper()
+        and token.base not in _GROUPS_OF
+        and not known(token.base, vocabulary)
+        and not is_common(token.lower)
+        and token.lower not in _LEAD | _NO_NAMES | _PREPOSITIONS | _INDEFINITE
     )
 
 
@@ -605,8 +651,10 @@ def _is_value(found: tuple[Token, ...], index: int, after_verb: int, vocabulary:
     before = found[index - 1] if index else None
     if token.quoted:
         return True
-    if token.mark or token.secret or token.lower in _NO_NAMES:
+    if token.mark or token.secret or token.lower in _NO_NAMES or token.lower in _INDEFINITE:
         return False
+    if " " in token.text:
+        return True
     if before is not None and before.lower in _NAMING:
         return True
     if re.search(r"[\d_@/\\]|\w\.\w|^\#", token.text):
@@ -622,12 +670,12 @@ def _is_value(found: tuple[Token, ...], index: int, after_verb: int, vocabulary:
         named = before is not None and token.text[:1].isupper() and not before.mark and index > after_verb
         if named and before is not None and before.base in vocabulary and not before.possessive:
             return True
-        return token.base not in _GROUPS_OF and _names_noun(found, index, vocabulary)
+        return _names_noun(found, index, vocabulary)
     if token.possessive:
         return True
     if token.text[:1].isupper() and index > 0:
         return True
-    if base(token.text) in _GROUPS_OF and not _follows_noun(before, vocabulary):
+    if token.base in _GROUPS_OF and (token.lower in _NO_HEADS or not _follows_noun(before, vocabulary)):
         return False
     if _has_article(found, index, vocabulary):
         following = found[index + 1] if index + 1 < len(found) else None
@@ -641,9 +689,18 @@ def _names_noun(found: tuple[Token, ...], index: int, vocabulary: Vocabulary) ->
     following = found[index + 1] if index + 1 < len(found) else None
     if before is None or before.mark or before.possessive or before.base in _GROUPS_OF or is_plural(token.text):
         return False
+    if token.base in _GROUPS_OF and (token.lower in _NO_HEADS or (following and following.lower == "to")):
+        return False  # "the user count", "the user mail to …"
     ends = following is None or following.mark or following.lower in _PREPOSITIONS or following.lower == "and"
     singular = before.base in vocabulary and before.lower == before.base and before.lower not in STOP_WORDS
     return ends and singular and bool(vocabulary.pairs) and (before.base, token.base) not in vocabulary.pairs
+
+
+#: Verbs that are nouns and make a compound with the noun before: "the user log", "group access".
+_NO_HEADS: Final = word_set(
+    "access change check count email entry list lock log message order query release report request reset review"
+    " search share update view rotate end start stop"
+)
 
 
 def _has_article(found: tuple[Token, ...], index: int, vocabulary: Vocabulary) -> bool:
