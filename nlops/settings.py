@@ -116,11 +116,15 @@ DATABASES = {
         "DATABASE_OWNER_URL", default=env.str("DATABASE_URL", "postgres://nlops_owner@127.0.0.1:5432/nlops")
     ),
 }
+# Under ASGI every request has a thread of its own, so a connection kept by its thread would never be used again: a
+# pool keeps them instead.
+_pool_size = env.int("DATABASE_POOL_SIZE", 0 if TESTING else 8)
 for _database in DATABASES.values():
+    _database["CONN_MAX_AGE"] = 0
     _database["CONN_HEALTH_CHECKS"] = True
-    _database["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", 60)
-DATABASES["owner"]["CONN_MAX_AGE"] = 0
-# Async views run their queries in threads that are not kept: a kept connection would only pile up there.
+if _pool_size:
+    _options = DATABASES["default"].setdefault("OPTIONS", {})
+    _options["pool"] = {"min_size": 1, "max_size": _pool_size, "timeout": 10}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CACHE_URL = env.str("CACHE_URL", "redis://127.0.0.1:6379/1")
