@@ -27,9 +27,7 @@ VAR = Path(env.str("NLOPS_VAR", str(BASE_DIR / "var")))
 
 if TESTING:
     SECRET_KEY = env.str("SECRET_KEY", "only-for-tests-" + "x" * 50)
-    NLOPS_ENCRYPTION_KEYS = env.str(
-        "NLOPS_ENCRYPTION_KEYS", "test:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
-    )
+    NLOPS_ENCRYPTION_KEYS = env.str("NLOPS_ENCRYPTION_KEYS", "test:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
 else:
     # Building static files or checking the code needs no secret; serving does (see the checks in accounts).
     SECRET_KEY = env.str("SECRET_KEY", "")
@@ -189,9 +187,7 @@ SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", not INSECURE_HTTP)
 SECURE_HSTS_SECONDS = 0 if INSECURE_HTTP else env.int("SECURE_HSTS_SECONDS", 31_536_000)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = not INSECURE_HTTP
 SECURE_HSTS_PRELOAD = not INSECURE_HTTP
-SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("NLOPS_BEHIND_PROXY", False) else None
-)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("NLOPS_BEHIND_PROXY", False) else None
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 CONTENT_SECURITY_POLICY = {

@@ -127,9 +127,7 @@ def _known(arguments: dict[str, Json], tool: Tool) -> dict[str, Json]:
     return {name: value for name, value in arguments.items() if name in tool.properties and value is not None}
 
 
-def _ground(
-    verdict: Verdict, call: CallRecord, tool: Tool, sources: Sources, calls: Sequence[CallRecord]
-) -> None:
+def _ground(verdict: Verdict, call: CallRecord, tool: Tool, sources: Sources, calls: Sequence[CallRecord]) -> None:
     """Find where each value comes from, and drop what was invented: for writes, and for what identifies a thing."""
     verdict.provenance = tracing.trace(verdict.arguments, sources, tool.parameters)
     _inherit_repaired(verdict, call, calls)

@@ -223,15 +223,7 @@ class Cancelled:
 
 
 EngineEvent = (
-    Begun
-    | ModelAnswered
-    | ModelFailed
-    | CallReturned
-    | CallLost
-    | CallBlocked
-    | Replied
-    | Decided
-    | Cancelled
+    Begun | ModelAnswered | ModelFailed | CallReturned | CallLost | CallBlocked | Replied | Decided | Cancelled
 )
 
 
@@ -555,9 +547,7 @@ def _proceed(step: Transition, context: Context) -> None:
 def _check(step: Transition, call: CallRecord, context: Context) -> None:
     """The control point before a call."""
     state = step.state
-    verdict = checkpoints.before_call(
-        call, context.tools.get(call.tool), _sources(state), state.secrets, state.calls
-    )
+    verdict = checkpoints.before_call(call, context.tools.get(call.tool), _sources(state), state.secrets, state.calls)
     call.arguments = verdict.arguments
     call.provenance = verdict.provenance
     step.record(
@@ -777,9 +767,7 @@ def _conclude(step: Transition, context: Context, text: str) -> None:
     bad = {CallStatus.FAILED, CallStatus.BLOCKED, CallStatus.IN_DOUBT}
     last = shown[-1]
     if last.status is CallStatus.REJECTED and last.decided_by:
-        by_other = (
-            context.tools.get(last.tool) is not None and context.tools[last.tool].decision is Decision.APPROVE
-        )
+        by_other = context.tools.get(last.tool) is not None and context.tools[last.tool].decision is Decision.APPROVE
         status = RunStatus.REFUSED if by_other else RunStatus.ANSWERED
     else:
         status = RunStatus.FAILED if last.status in bad else RunStatus.ANSWERED
@@ -791,12 +779,7 @@ def _ask_about_refusal(step: Transition, context: Context) -> bool:
     call = step.state.calls[-1]
     tool = context.tools.get(call.tool)
     tries = sum(other.tool == call.tool and other.status is CallStatus.FAILED for other in step.state.calls)
-    if (
-        call.status is not CallStatus.FAILED
-        or call.http_status not in (400, 422)
-        or tries > 2
-        or tool is None
-    ):
+    if call.status is not CallStatus.FAILED or call.http_status not in (400, 422) or tries > 2 or tool is None:
         return False
     questions = _questions_for_fields(call, tool, answers.problem_fields(call.response), secret_only=False)
     if questions:
@@ -821,9 +804,7 @@ def _finish(step: Transition, status: RunStatus, answer: Answer, context: Contex
     state.question, state.questions, state.asking_for = "", [], ""
     state.messages.append(Message(Role.ASSISTANT, answer.text))
     views = [
-        call_view(call, context.tools.get(call.tool), context.now.tzinfo)
-        for call in state.calls
-        if not call.superseded
+        call_view(call, context.tools.get(call.tool), context.now.tzinfo) for call in state.calls if not call.superseded
     ]
     step.record(status.value, answer=answer.to_json(), calls=views)
 
@@ -837,9 +818,7 @@ def _count(state: RunState, completion: Completion) -> None:
     state.prompt_tokens += completion.usage.prompt_tokens
     state.completion_tokens += completion.usage.completion_tokens
     if completion.confidence is not None:
-        state.confidence = min(
-            completion.confidence, state.confidence if state.confidence is not None else 1.0
-        )
+        state.confidence = min(completion.confidence, state.confidence if state.confidence is not None else 1.0)
 
 
 def _limit_hit(state: RunState, bounds: Bounds) -> str:
@@ -885,8 +864,7 @@ def _result(state: RunState, call: CallRecord, result: Json) -> None:
     for index, message in enumerate(state.messages):
         if any(asked.id == call.id for asked in message.tool_calls):
             calls = tuple(
-                ToolCall(asked.id, asked.name, shown) if asked.id == call.id else asked
-                for asked in message.tool_calls
+                ToolCall(asked.id, asked.name, shown) if asked.id == call.id else asked for asked in message.tool_calls
             )
             state.messages[index] = Message(Role.ASSISTANT, message.content, tool_calls=calls)
     _tool_message(state, ToolCall(call.id, call.tool), result)

@@ -17,7 +17,7 @@ from nlops.core.wording import word_set
 
 def detect(text: str) -> str:
     """ISO 639-1 code of the request's language; "en" where nothing speaks strongly for another."""
-    plain = _without_names(text)
+    plain = _without_names(text[: wording.MAX_CHARACTERS])
     words = re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)?", plain.lower())
     english = sum(word in _ENGLISH for word in words)
     script = _script(plain, english)
@@ -34,7 +34,14 @@ def _without_names(text: str) -> str:
     """The text without quoted phrases, placeholders, addresses and tokens with digits."""
     quoted = r"\[\[secret:[^\]]*\]\]|\"[^\"\n]*\"|“[^”\n]*”|„[^“”\n]*[“”]|«[^»\n]*»|(?<!\w)'[^'\n]*'(?!\w)"
     text = re.sub(quoted, " ", text)
-    return re.sub(r"\S*[@/\\]\S*|[A-Za-z_-]*\d[A-Za-z0-9_-]*|\w+(?:[_-]\w*)*_\w+", " ", text)
+    return " ".join(_without_name(word) for word in text.split())
+
+
+def _without_name(word: str) -> str:
+    """The word, "" when it is an address or an identifier; "user1의" keeps what is Korean."""
+    if re.search(r"[@/\\_]", word):
+        return ""
+    return re.sub(r"[A-Za-z0-9-]+", "", word) if re.search(r"\d", word) else word
 
 
 # --- by script ------------------------------------------------------------------------------------------------

@@ -64,6 +64,8 @@ def trace(arguments: dict[str, Json], sources: Sources, schema: dict[str, Json])
     3. *computed*: the same instant as an end of a computed range; a date alone: the same day.
     4. *returned*: equal to a scalar of an earlier response, preferably in a field of the argument's name.
        Values that occur everywhere (true, 3, "ok") count only in a field of that name.
+       A value that was said with other capitals only, and stands exactly so in a field of the argument's name,
+       was copied from there.
     5. *default*: the default of the schema, or its only choice.
     6. *invented*: none of these; always so for "", null, [] and {}.
     """
@@ -193,7 +195,10 @@ def _origin(leaf: _Leaf, texts: Sequence[_Text], sources: Sources) -> Provenance
         return Provenance(ProvenanceKind.INVENTED)
     for text in texts:
         if (span := _said(leaf, text)) is not None:
-            return text.said(span)
+            # "alice" was said, "Alice" stands in the response's first_name: it was copied from there.
+            copied = _returned(leaf, sources.returned) if text.text[slice(*span)] != value else None
+            exact = copied is not None and _closeness(leaf.name, copied.path.rsplit("/", 1)[-1]) == 2
+            return copied if copied is not None and exact and isinstance(value, str) else text.said(span)
     return (
         _computed(value, sources.computed)
         or _returned(leaf, sources.returned)

@@ -343,6 +343,8 @@ def split_actions(text: str) -> list[str]:
 
     "show user1 and his groups" becomes "show user1" and "show his groups"; "add alice and bob to Sales" is one.
     """
+    if len(text) > wording.MAX_CHARACTERS:
+        return [text]
     blanked = _blank_quotes(text)
     parts: list[str] = []
     start = 0

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nlops.core.types import Completion, Message, Tool
-from nlops.llm.base import Limits
+from nlops.core.wording import MAX_CHARACTERS
+from nlops.llm.base import Limits, ModelError
 from nlops.llm.needle import Needle
 from nlops.llm.planning import Planner
 from nlops.llm.situation import read
@@ -28,9 +29,14 @@ class EmbeddedModel:
     def complete(self, messages: Sequence[Message], tools: Sequence[Tool], limits: Limits) -> Completion:
         """The next turn; see ChatModel. Runs Needle at most once (0.7 to 1.5 s), often not at all.
 
-        Raises ModelError when the weights are missing or damaged.
+        Raises ModelError when the weights are missing or damaged, or the request is too long.
         """
         situation = read(messages)
         if not situation.request.strip():
             return Completion()
+        if len(situation.request) > MAX_CHARACTERS:
+            raise ModelError(
+                f"I read requests of up to {MAX_CHARACTERS:,} characters; this one has {len(situation.request):,}. "
+                "Please say it shorter."
+            )
         return Planner(situation, tools, self._needle, limits.now).next()

@@ -82,7 +82,14 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    theirs = ("DATABASE_URL", "DATABASE_OWNER_URL", "CACHE_URL", "CELERY_BROKER_URL", "DJANGO_SETTINGS_MODULE", "NLOPS_MODEL")
+    theirs = (
+        "DATABASE_URL",
+        "DATABASE_OWNER_URL",
+        "CACHE_URL",
+        "CELERY_BROKER_URL",
+        "DJANGO_SETTINGS_MODULE",
+        "NLOPS_MODEL",
+    )
     environment = {name: value for name, value in os.environ.items() if name not in theirs and "PYTEST" not in name}
     environment |= {"DEMO_PASSWORD": PASSWORD, "DEMO_TOKEN_SECONDS": "3", "VAR": str(var), "NLOPS_MEMBER_RATE": "1000"}
     process = subprocess.Popen(

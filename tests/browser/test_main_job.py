@@ -167,7 +167,9 @@ def test_an_operator_brings_an_own_api_from_upload_to_the_first_answer(sign_in, 
     operator.get_by_label("Token URL").fill("/auth/token")
     operator.get_by_role("button", name="Save").click()
     operator.get_by_role("button", name=re.compile("Test")).click()
-    expect(operator.locator("main")).to_contain_text(re.compile("works|answered|connected", re.IGNORECASE), timeout=PATIENCE)
+    expect(operator.locator("main")).to_contain_text(
+        re.compile("works|answered|connected", re.IGNORECASE), timeout=PATIENCE
+    )
     assert password not in operator.content()
     operator.get_by_role("link", name="Whitelist").click()
     operator.get_by_role("button", name=re.compile("Set all to the usual")).click()

@@ -34,9 +34,7 @@ def chat(acme) -> Journey:
     return Journey(acme.customer)
 
 
-def test_a_named_user_is_created_after_the_password_was_asked_for_and_the_call_confirmed(
-    chat, demo_product, unique
-):
+def test_a_named_user_is_created_after_the_password_was_asked_for_and_the_call_confirmed(chat, demo_product, unique):
     chat.say(f"Create a user named {unique}")
     assert (chat.status, chat.asked) == ("asking", ["password"])
     assert demo_product.api("GET", f"/users/{unique}").status == 404
@@ -117,9 +115,7 @@ def test_a_token_that_the_product_no_longer_takes_is_refreshed_without_troubling
     with tenant_context(chat.tenant_id):
         connection = Connection.objects.get()
         tokens = {"access_token": "gone", "refresh_token": "gone too"}
-        connection.tokens = encrypt(
-            json.dumps(tokens), tenant_id=chat.tenant_id, record=connection.record("tokens")
-        )
+        connection.tokens = encrypt(json.dumps(tokens), tenant_id=chat.tenant_id, record=connection.record("tokens"))
         connection.tokens_expire_at = timezone.now() + timedelta(hours=1)
         connection.save()
     chat.say("List all groups")

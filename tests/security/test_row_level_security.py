@@ -32,9 +32,7 @@ def test_the_application_role_is_neither_owner_nor_superuser_and_bypasses_nothin
 
 @pytest.mark.parametrize("table", TENANT_TABLES)
 def test_every_tenant_table_is_bound_even_for_its_owner(db, table):
-    assert rows("SELECT relrowsecurity, relforcerowsecurity FROM pg_class WHERE relname = %s", table) == [
-        (True, True)
-    ]
+    assert rows("SELECT relrowsecurity, relforcerowsecurity FROM pg_class WHERE relname = %s", table) == [(True, True)]
     # The watcher's policies and a member's own row are for reading; writing has one policy: the tenant's.
     writing = rows(
         "SELECT policyname FROM pg_policies WHERE tablename = %s AND cmd <> 'SELECT' "
@@ -59,10 +57,7 @@ class TestRows:
         acme, globex = make_tenant("acme"), make_tenant("globex")
         with tenant_context(globex.pk):
             assert list(Product.objects.values_list("name", flat=True)) == ["globex product"]
-            assert (
-                rows("UPDATE specs_product SET name = 'mine' WHERE tenant_id = %s RETURNING id", acme.pk)
-                == []
-            )
+            assert rows("UPDATE specs_product SET name = 'mine' WHERE tenant_id = %s RETURNING id", acme.pk) == []
             with pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
                 Product.objects.create(tenant=acme, name="x", slug="x")
             with pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from nlops.core.types import Completion, Message, Role, Tool, ToolCall
-from nlops.llm.base import Limits
+from nlops.llm.base import Limits, ModelError
 from nlops.llm.embedded import EmbeddedModel
 from nlops.llm.needle import Filled, Needle
 from tests.benchmarks.access_tools import access_tools
@@ -383,11 +384,36 @@ def test_asking_again_what_to_change_does_not_loop() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "?", "!!!", "'", "''", "[[secret:password]]", "and", "x" * 5000, "a " * 3000]
+    "text", ["", " ", "?", "!!!", "'", "''", "[[secret:password]]", "and", "x" * 3000, "a " * 1500]
 )
 def test_odd_words_do_no_harm(text: str) -> None:
     call = Talk().say(text)
     assert call is None or call.name in ("refuse", "describe_capabilities", "ask_user")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "x",
+        "thanks ",
+        "hi there, ",
+        "list users and ",
+        "show user1 and his groups ",
+        "'a ",
+        "alice, ",
+        "what can you do ",
+    ],
+)
+def test_long_requests_are_read_quickly(words: str) -> None:
+    request = (words * 4000)[:4000]
+    begin = time.perf_counter()
+    Talk().say(request)
+    assert time.perf_counter() - begin < 5  # a tenth of a second on an idle machine
+
+
+def test_a_request_that_is_too_long_is_not_cut_but_said_so() -> None:
+    with pytest.raises(ModelError, match="up to 4,000 characters; this one has 100,000"):
+        Talk().say("x" * 100_000)
 
 
 def test_no_messages_and_no_tools_do_no_harm() -> None:

@@ -114,9 +114,7 @@ class Run:
         return self
 
     def model(self, *calls: tuple[str, dict], text: str = "", confidence: float | None = None) -> Run:
-        asked = tuple(
-            ToolCall(f"c{self.state.model_calls}{i}", name, args) for i, (name, args) in enumerate(calls)
-        )
+        asked = tuple(ToolCall(f"c{self.state.model_calls}{i}", name, args) for i, (name, args) in enumerate(calls))
         return self.tell(ModelAnswered(Completion(text, asked, confidence=confidence)))
 
     def sent(self) -> Run:
@@ -228,9 +226,7 @@ def test_a_rejection_ends_the_run_with_its_reason():
 def test_a_value_from_a_response_in_a_write_needs_a_confirmation_even_when_the_policy_allows_it():
     tools = {**TOOLS, "create_user": replace(CREATE_USER, decision=Decision.ALLOW)}
     run = Run("Get user1 and create a user user2 with those details", replace(CONTEXT, tools=tools))
-    run.model(("get_user", {"username": "user1"})).product(
-        200, {"username": "user1", "email": "u1@x.example"}
-    )
+    run.model(("get_user", {"username": "user1"})).product(200, {"username": "user1", "email": "u1@x.example"})
     run.model(("create_user", {"username": "user2", "email": "u1@x.example"}))
     run.tell(Replied({}, {"password": "p"}))
     assert run.state.status is RunStatus.CONFIRMING
@@ -281,11 +277,7 @@ def test_a_refused_value_is_repaired_and_said_and_confirmed_anew():
     run.tell(Replied({}, {"password": "p"})).decide(True, by_requester=True)
     run.product(
         422,
-        {
-            "errors": [
-                {"field": "description", "message": "letters, digits and spaces only; '!' is not allowed"}
-            ]
-        },
+        {"errors": [{"field": "description", "message": "letters, digits and spaces only; '!' is not allowed"}]},
     )
     assert run.state.work.kind is WorkKind.ASK_MODEL
     shown = "[[secret:p]]"
@@ -328,9 +320,7 @@ def test_a_wait_that_the_product_asks_for_is_kept():
 def test_a_lost_read_and_a_lost_write_that_honours_a_key_are_sent_again():
     run = Run("Get user1").model(("get_user", {"username": "user1"})).lost(sent=True)
     assert run.state.work.kind is WorkKind.SEND_CALL
-    run = (
-        Run("Create user1").model(("create_user", {"username": "user1"})).tell(Replied({}, {"password": "p"}))
-    )
+    run = Run("Create user1").model(("create_user", {"username": "user1"})).tell(Replied({}, {"password": "p"}))
     run.decide(True, by_requester=True).lost(sent=True)
     assert run.state.work.kind is WorkKind.SEND_CALL
 
@@ -394,9 +384,7 @@ def test_a_failed_model_fails_the_run_with_its_message():
 def test_prose_of_a_model_is_shown_only_when_the_calls_support_it():
     context = replace(CONTEXT, writes_text=True)
     run = Run("Get user1", context).model(("get_user", {"username": "user1"}))
-    run.product(200, {"username": "user1", "email": "u1@x.example"}).model(
-        text="The e-mail of user1 is u1@x.example."
-    )
+    run.product(200, {"username": "user1", "email": "u1@x.example"}).model(text="The e-mail of user1 is u1@x.example.")
     assert run.state.answer.text == "The e-mail of user1 is u1@x.example."
     run = Run("Get user1", context).model(("get_user", {"username": "user1"}))
     run.product(200, {"username": "user1"}).model(text="The e-mail of user1 is evil@bad.example.")

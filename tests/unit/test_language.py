@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from nlops.core.language import detect, sentence
@@ -83,3 +85,10 @@ def test_the_sentence_is_in_the_language_and_in_english(code: str) -> None:
 def test_an_unknown_language_gets_the_english_sentence() -> None:
     assert sentence("xx") == sentence("yy")
     assert "English" in sentence("xx")
+
+
+@pytest.mark.parametrize("text", ["x" * 100_000, "a_b-" * 25_000, "der die " * 12_500, "가" * 100_000, "'a " * 33_000])
+def test_long_texts_are_read_quickly(text: str) -> None:
+    begin = time.perf_counter()
+    detect(text)
+    assert time.perf_counter() - begin < 2  # milliseconds on an idle machine

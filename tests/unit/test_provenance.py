@@ -299,3 +299,13 @@ def resolve(document: Json, pointer: str) -> Json:
         key = token.replace("~1", "/").replace("~0", "~")
         document = document[int(key)] if isinstance(document, list) else document[key]
     return document
+
+
+def test_a_value_in_other_capitals_than_said_that_a_response_holds_exactly_was_copied_from_there():
+    sources = Sources(
+        said=["get the user alice and create bob2 with those details"],
+        returned=[ReturnedValue("c1", "get_user", {"username": "alice", "first_name": "Alice"})],
+    )
+    found = trace({"first_name": "Alice", "username": "alice"}, sources, {})
+    assert found["/first_name"].kind is ProvenanceKind.RETURNED
+    assert found["/username"].kind is ProvenanceKind.SAID

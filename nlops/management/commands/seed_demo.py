@@ -96,9 +96,7 @@ def _product(tenant: Tenant, url: str, description: bytes, client: tuple[str, st
     """The product with its active version, its connection and a whitelist by effect."""
     with tenant_context(tenant.pk):
         operator = Member.objects.get(tenant=tenant, role=MemberRole.OPERATOR)
-        product, _ = Product.objects.get_or_create(
-            tenant=tenant, slug="keyring", defaults={"name": "Keyring"}
-        )
+        product, _ = Product.objects.get_or_create(tenant=tenant, slug="keyring", defaults={"name": "Keyring"})
         version = upload_version(product, description, "openapi.json", operator)
     if version.status in (VersionStatus.DRAFT, VersionStatus.PROCESSING, VersionStatus.FAILED):
         # Here, not in a worker: the demo is ready only when its product is.
