@@ -18,7 +18,8 @@ from nlops.demo.models import AccessRequest, Account, AuditEntry, Client, Grant,
 PEOPLE = {
     "acme": "alice Alice Meyer Engineering|bernd Bernd Klein Sales|carla Carla Rossi Finance|"
     "david David Okafor Support|elena Elena Petrova Engineering|frank Frank Ito Sales|grace Grace Kim Engineering|"
-    "henry Henry Dubois Support|ines Ines Costa Finance|jonas Jonas Weber Engineering|kira Kira Novak Sales|liam Liam Byrne Support",
+    "henry Henry Dubois Support|ines Ines Costa Finance|jonas Jonas Weber Engineering|"
+    "kira Kira Novak Sales|liam Liam Byrne Support",
     "globex": "maria Maria Lopez Research|nils Nils Berg Operations|olga Olga Ivanova Research|paul Paul Martin Legal|"
     "quinn Quinn Adams Operations|rosa Rosa Silva Legal|samir Samir Khan Research|tara Tara Singh Operations",
 }
