@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import enum
-import functools
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -37,9 +35,14 @@ class Storable:
         return revived
 
 
-@functools.cache
-def _adapter(cls: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(cls)
+_ADAPTERS: dict[type[Storable], TypeAdapter[Any]] = {}
+
+
+def _adapter(cls: type[Storable]) -> TypeAdapter[Any]:
+    """Built once per class: it takes milliseconds."""
+    if cls not in _ADAPTERS:
+        _ADAPTERS[cls] = TypeAdapter(cls)
+    return _ADAPTERS[cls]
 
 
 class Effect(enum.StrEnum):

@@ -26,13 +26,13 @@ def model_from_spec(spec: str) -> ChatModel:
         return EmbeddedModel()
     if not rest or kind not in ("openai", "azure", "compatible"):
         raise ModelConfigurationError(f"“{spec}” names no model. Set NLOPS_MODEL (or the tenant's model) to {_WAYS}.")
-    from nlops.llm import openai
+    from nlops.llm.openai import azure_model, compatible_model, openai_model
 
     if kind == "openai":
-        return openai.openai_model(rest)
+        return openai_model(rest)
     if kind == "azure":
-        return openai.azure_model(rest)
+        return azure_model(rest)
     name, _, base_url = rest.partition("@")
     if not name or not base_url.startswith(("http://", "https://")):
         raise ModelConfigurationError(f"“{spec}” lacks the server: write compatible:MODEL@http://HOST:PORT/v1.")
-    return openai.compatible_model(name, base_url)
+    return compatible_model(name, base_url)

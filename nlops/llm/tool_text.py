@@ -64,7 +64,7 @@ def _call(item: Any, offered: Collection[str]) -> ToolCall | None:
     name = next(
         (item[key] for key in ("name", "tool", "function", "tool_name") if isinstance(item.get(key), str)), None
     )
-    if name not in offered:
+    if name is None or name not in offered:
         return None
     keys = [key for key in ("arguments", "parameters", "args", "input", "tool_input") if key in item]
     arguments: Json = item[keys[0]] if keys else {}
