@@ -13,7 +13,7 @@ from nlops.core.retrieval import first_sentence
 from nlops.core.types import Json, ProvenanceKind, Tool
 from nlops.core.wording import Clause, Token, base, split_name, word_set
 from nlops.llm.needle import Filled
-from nlops.llm.references import IDENTIFYING, Memory, copied, kind_of, segment_nouns
+from nlops.llm.references import IDENTIFYING, PEOPLE_PRONOUNS, Memory, copied, kind_of, segment_nouns
 
 #: Arguments that take prose.
 _PROSE: Final = word_set(
@@ -90,6 +90,8 @@ class Filler:
     meanings: Callable[[str], frozenset[str]]
     #: a range of dates that the clause named, as the date tool resolved it
     dates: Mapping[str, Json] | None = None
+    #: names that the sentences before the clause told of
+    mentioned: tuple[str, ...] = ()
     arguments: dict[str, Json] = field(default_factory=dict)
     #: indexes of the clause's tokens that are taken
     taken: set[int] = field(default_factory=set)
@@ -686,9 +688,17 @@ class Filler:
                 continue
             if self._is_new(name):
                 continue
-            value = self.memory.find(noun or base(name), name, self.clause)
+            value = self._mentioned(noun or base(name)) or self.memory.find(noun or base(name), name, self.clause)
             if value is not None and (value := self._coerced(name, value)) is not None:
                 self.arguments[name] = value
+
+    def _mentioned(self, noun: str) -> str | None:
+        """The only name in the sentences before, where a pronoun may mean it: "liam is back, enable him"."""
+        if len(set(self.mentioned)) != 1 or self.mentioned[0] in self.arguments.values():
+            return None
+        person = noun in wording.synonyms("user") | {"user"}
+        said = {token.lower for token in self.clause.tokens}
+        return self.mentioned[0] if self.clause.refers and (person or not said & PEOPLE_PRONOUNS) else None
 
     def _is_new(self, name: str) -> bool:
         """The name of a thing that is being created is never an old one."""

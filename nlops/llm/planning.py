@@ -12,7 +12,7 @@ from nlops.core import dates
 from nlops.core.retrieval import OperationIndex, split_actions
 from nlops.core.tools import ASK_TOOL, CAPABILITIES_TOOL, DATE_TOOL, OWN_TOOL_NAMES, REFUSE_TOOL
 from nlops.core.types import Completion, Json, Tool, ToolCall
-from nlops.core.wording import Clause, split_name
+from nlops.core.wording import DETERMINERS, STOP_WORDS, Clause, base, split_name, verb_groups, word_set
 from nlops.llm import choosing, repairs
 from nlops.llm.filling import Filler, date_arguments, kind, resolved
 from nlops.llm.needle import Needle
@@ -68,6 +68,8 @@ class Step:
     tool: str = ""
     #: arguments that are known from before
     known: tuple[tuple[str, Json], ...] = ()
+    #: names in the sentences before it that ask for nothing
+    mentioned: tuple[str, ...] = ()
 
 
 class Planner:
@@ -104,9 +106,28 @@ class Planner:
         """The actions of the request in order, each thing of a list its own one."""
         if not self.tools:
             return []
-        return [
-            step for text in split_actions(_without_greeting(self.situation.request)) for step in self._spread(text)
-        ]
+        spread = [self._spread(text) for text in split_actions(_without_greeting(self.situation.request))]
+        tells = [all(self._only_tells(step) for step in steps) for steps in spread]
+        if all(tells):
+            return [step for steps in spread for step in steps]
+        found: list[Step] = []
+        names: tuple[str, ...] = ()
+        for steps, told in zip(spread, tells, strict=True):
+            if told:
+                names += tuple(name for step in steps for name in _names_told(step.clause))
+            else:
+                found += [replace(step, mentioned=names) for step in steps]
+                names = ()
+        return found
+
+    def _only_tells(self, step: Step) -> bool:
+        """A sentence that asks for nothing: "We hired Theo.", "liam is back, …"."""
+        if step.tool or not _is_statement(step.clause):
+            return False
+        if step.clause.tokens[0].lower in _SUBJECTS or _is_told(step.clause):
+            return True
+        choice = choosing.choose(step.clause, self.index, self.tools, self.memory)
+        return choice.tool is None and not choice.alternatives
 
     def _spread(self, text: str) -> list[Step]:
         clause_text, when = self._without_dates(text)
@@ -224,6 +245,7 @@ class Planner:
             clause=clause,
             target=self.targets.get(tool.name, ""),
             memory=self.memory,
+            mentioned=step.mentioned,
             meanings=self.index.meanings,
             dates=self.situation.dates.get(step.when),
         )
@@ -277,6 +299,37 @@ def _without_greeting(request: str) -> str:
     lead = rf"^\W*(?:{words})(?:\s+(?:there|nlops|all))?\s*[,.!]+\s*"
     rest = re.sub(lead, "", request, count=1, flags=re.IGNORECASE)
     return rest if rest.strip() else request
+
+
+_SUBJECTS: Final = word_set("i we he she they it")
+#: What follows a subject where something is wanted: "I need …", "we should …".
+_WISHES: Final = word_set("need want would like can could will shall should must may wish got am are wanna gonna")
+_PAST: Final = word_set("left went came quit got became took lost forgot began gave made had has is was")
+
+
+def _is_statement(clause: Clause) -> bool:
+    """The clause begins with its subject, and nothing is wanted: it tells why, or of whom."""
+    words = [token.lower for token in clause.tokens if not token.mark]
+    if len(words) > 1 and words[0] in _SUBJECTS:
+        return words[1] not in _WISHES and words[1:3] != ["have", "to"]
+    about = words[:1] and (words[0] in ("how", "why") or words[0] in DETERMINERS or not clause.verb)
+    return bool(about) or 0 in clause.values or _is_told(clause)
+
+
+def _is_told(clause: Clause) -> bool:
+    """ "carla left", "Henry moved to Finance": a name, and what it did."""
+    words = [token.lower for token in clause.tokens[:2] if token.plain]
+    if len(words) < 2 or verb_groups(base(words[0])) or words[0] in STOP_WORDS:
+        return False
+    return words[1] in _PAST or (words[1].endswith("ed") and len(words[1]) > 3)
+
+
+def _names_told(clause: Clause) -> list[str]:
+    """Whom or what a statement is about: its subject, else the names in it."""
+    if 0 in clause.values or _is_told(clause):
+        return [clause.tokens[0].text]
+    values = clause.value_tokens()
+    return [token.text for token in values if token.text[:1].isupper()] or [token.text for token in values]
 
 
 def _list_of(clause: Clause) -> list[int]:

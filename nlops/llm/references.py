@@ -15,7 +15,7 @@ from nlops.llm.situation import Done
 #: Last words of an argument's name that tell how a thing is named, not which kind of thing it is.
 IDENTIFYING: Final = frozenset({"id", "name", "slug", "key", "number", "uuid", "login", "username", "code", "ref"})
 _USER_NAMES: Final = frozenset({"username", "login"})
-_PEOPLE: Final = frozenset({"him", "her", "he", "she", "his", "hers"})
+PEOPLE_PRONOUNS: Final = frozenset({"him", "her", "he", "she", "his", "hers"})
 _PERSON: Final = wording.synonyms("user") | {"user"}
 _ORDINALS: Final = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "last": -1}
 #: Fields that a copy of a thing doesn't take over.
@@ -109,7 +109,8 @@ class Memory:
     def context(self, clause: Clause) -> list[str]:
         """Nouns that the clause's pronouns stand for."""
         words = {token.lower for token in clause.tokens}
-        if words & _PEOPLE and any(referent.kind in _PERSON for referent in self.referents):
+        people = _PERSON & {*self._targets.values(), *(referent.kind for referent in self.referents)}
+        if words & PEOPLE_PRONOUNS and people:
             return ["user"]
         if clause.head and not words & {"it", "them", "one", "ones"}:
             return []
