@@ -330,9 +330,10 @@ def _number_fit(found: Profile, clause: Clause, head: str) -> float:
 
 # --- requests of several actions ------------------------------------------------------------------------------
 
+#: White space is bounded: an unbounded run before another one takes cubic time on many blanks.
 _JOIN: Final = re.compile(
-    r"\s*(?:;|\.(?=\s)|!(?=\s)|\?(?=\s)|,?\s+(?:and\s+)?(?:then|afterwards|after\s+that|finally)\b,?"
-    r"|,?\s+and\s+also\b|,?\s+and\b|,\s*also\b|,)\s*",
+    r"(?:;|\.(?=\s)|!(?=\s)|\?(?=\s)|,?\s{1,3}(?:and\s{1,3})?(?:then|afterwards|after\s{1,3}that|finally)\b,?"
+    r"|,?\s{1,3}and\s{1,3}also\b|,?\s{1,3}and\b|,\s{0,3}also\b|,)\s{0,3}",
     re.IGNORECASE,
 )
 _STRONG: Final = re.compile(r"[;.!?]|then|after|finally|also", re.IGNORECASE)
