@@ -343,7 +343,7 @@ def _has_next(body: Json) -> bool:
 
 
 def _changed(call: CallRecord, tool: Tool, body: Json) -> str:
-    """ "Created the user user1.", "Added a member to a group: group admins, username bob." """
+    """ "Created the user user1.", "Added the user bob to the group admins." """
     words = _title(tool).split()
     verb = words[0].lower() if words else ""
     known = verb in _VERBS or verb in _PAST
@@ -353,8 +353,41 @@ def _changed(call: CallRecord, tool: Tool, body: Json) -> str:
     simple = re.fullmatch(r"(?:(?:an?|the|one|new|existing)\s+)*((?:[\w-]+\s?){1,3})", rest, re.I)
     if simple and not re.search(r"\b(?:to|from|of|in|for|with|by|on|as|and|or)\b", rest, re.I):
         return _sentence(f"{past} the {simple[1].strip()} {name}")
-    values = [f"{argument_label(key).lower()} {_short(value)}" for key, value in _telling(call, tool)]
+    rest, left = _with_names(rest, call, tool)
+    values = [f"{argument_label(key).lower()} {_short(value)}" for key, value in left]
     return _sentence(f"{past} {rest}" + (f": {', '.join(values)}" if values else ""))
+
+
+def _with_names(words: str, call: CallRecord, tool: Tool) -> tuple[str, list[tuple[str, Json]]]:
+    """ "a user to a group" as "the user bob to the group Sales", and the arguments that found no noun."""
+    left = []
+    for name, value in _telling(call, tool):
+        shown = _short(value)
+        for noun in _nouns_of(name, tool):
+            pattern = rf"\b(?:an?|the) ({re.escape(noun)})('s)?(?= |$)"
+            named = re.sub(
+                pattern, lambda found, shown=shown: f"the {found[1]} {shown}{found[2] or ''}", words, count=1
+            )
+            if named != words:
+                words = named
+                break
+        else:
+            left.append((name, value))
+    return words, left
+
+
+def _nouns_of(argument: str, tool: Tool) -> list[str]:
+    """What a value of the argument is called: by the argument's name, else by the path."""
+    found = []
+    stem = re.sub(r"[_-]?(?:name|id|slug|key)$", "", argument, flags=re.I)
+    if stem and stem != argument:
+        found.append(argument_label(stem).lower())
+    before = re.search(rf"/([^/{{}}]+)/\{{{re.escape(argument)}\}}", tool.path)
+    if before:
+        found.append(_singular(argument_label(before[1]).lower()))
+    else:
+        found.append(_noun(tool))
+    return found
 
 
 def _past_from_path(tool: Tool) -> str:

@@ -672,7 +672,7 @@ def _questions_for_fields(
 def _lost(step: Transition, call: CallRecord, tool: Tool | None, message: str) -> None:
     """The outcome is unknown: repeat what is safe to repeat, else a person decides."""
     safe = tool is not None and (tool.method in IDEMPOTENT_METHODS or bool(tool.idempotency_header))
-    if safe and call.tries < 3:
+    if safe and call.tries < 2:
         _send_again(step, call, float(call.tries), "No clear answer from the product; trying again")
     elif tool is None or tool.effect is Effect.READ:
         _give_up(step, call, message)

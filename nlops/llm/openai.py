@@ -159,8 +159,9 @@ def _message(message: Message) -> dict[str, Any]:
 
 
 def _tool(tool: Tool) -> dict[str, Any]:
-    # Some servers refuse tools whose arguments have no `properties`.
-    parameters = {"properties": {}, **tool.parameters}
+    # Servers refuse tools whose arguments have no `properties`, or variants at the top; nlops checks these itself.
+    kept = {key: value for key, value in tool.parameters.items() if key not in ("anyOf", "oneOf", "allOf", "not")}
+    parameters = {"properties": {}, **kept}
     return {
         "type": "function",
         "function": {"name": tool.name, "description": tool.description[:1024], "parameters": parameters},
