@@ -239,6 +239,8 @@ class OperationIndex:
         if noun in self.vocabulary:
             return [noun]
         others = sorted(wording.synonyms(noun) & self.vocabulary.words)
+        if wording.usual(noun) in others:
+            return [wording.usual(noun)]
         related = wording.related(noun, self.vocabulary)
         return others or (
             [related] if related else [part for part in map(base, noun.split("-")) if part in self.vocabulary]

@@ -136,7 +136,20 @@ _PHRASAL: Final[dict[tuple[str, str], str]] = {
     ("log", "in"): "login",
     ("roll", "back"): "reset",
     ("hand", "over"): "transfer",
+    ("turn", "down"): "deny",
+    ("sign", "off"): "approve",
+    ("wave", "through"): "approve",
+    ("kick", "out"): "remove",
+    ("lock", "out"): "disable",
+    ("bring", "back"): "enable",
+    ("let", "back"): "enable",
+    ("call", "off"): "cancel",
+    ("throw", "away"): "delete",
+    ("do", "away"): "delete",
 }
+
+#: First words of those that let their object in between: "take mike out of …", "turn bob's account off".
+_SEPARABLE: Final = word_set("turn switch shut take throw kick lock bring let roll wave call")
 
 #: Words that say nothing of the thing that is meant.
 STOP_WORDS: Final = word_set(
@@ -150,8 +163,9 @@ STOP_WORDS: Final = word_set(
     " complete current existing available specific profile overview record summary card think know mean feel"
     " believe say single new out up down off over under again still ever already currently belong belongs"
     " belonging using use used many much than it's that's what's who's there's where's quick quickly right"
-    " away asap everything anything something nothing really actually maybe perhaps able exist"
-    " exists lot bit kind able under between during along during whole entire"
+    " away asap everything anything something nothing really actually maybe perhaps able exist exists lot bit"
+    " happen happens happened happening occur occurs occurred kind able under between during along during"
+    " whole entire"
 )
 
 #: Pronouns for persons that name nobody: they stand for the noun, never for a value.
@@ -290,6 +304,11 @@ def is_plural(word: str) -> bool:
 def synonyms(noun: str) -> frozenset[str]:
     """Other words (base forms) for the same thing."""
     return frozenset().union(*(words for words in _NOUN_SETS if noun in words)) - {noun}
+
+
+def usual(noun: str) -> str:
+    """The usual word for the thing, where people have many: "user" for account, person, colleague; else the noun."""
+    return "user" if noun != "user" and noun in synonyms("user") - {"member", "person"} else noun
 
 
 def verb_groups(verb: str) -> tuple[str, ...]:
@@ -476,7 +495,9 @@ def analyse(text: str, vocabulary: Vocabulary) -> Clause:
     able = re.search(r"^who (?:all )?(?:has|have|can|may|could|is able to|is allowed to|got)\b", words) is not None
     if verb == "who" and (able or not any(phrase.noun and not phrase.preposition for phrase in phrases)):
         head, plural, nouns = "person", True, ("person", *nouns)
-        inner = [phrase.noun for phrase in phrases if phrase.noun and phrase.noun not in ("access", "person")]
+        people = {"access", "person", *synonyms("person")}
+        inner = [phrase.noun for phrase in phrases if phrase.noun and phrase.noun not in people]
+        container = "" if container in people else container
         container = container or (inner[-1] if inner else "")
     return Clause(
         text=text,
@@ -595,6 +616,9 @@ def _verb(found: tuple[Token, ...], vocabulary: Vocabulary) -> tuple[int, str, i
         joined = phrasal(token.lower, following.lower) if following else ""
         if joined:
             return start, joined, 2
+        parted = _parted(found, start)
+        if parted:
+            return start, parted, 1
         if token.lower == "let" and following is not None and following.lower not in ("me", "us"):
             return start, "let", 1
         later = any(_is_verb(other) and other.base not in ("want", "need") for other in found[start + 1 : start + 5])
@@ -620,6 +644,19 @@ def _verb(found: tuple[Token, ...], vocabulary: Vocabulary) -> tuple[int, str, i
     if unknown and len(found) > start + 1 and first.lower not in STOP_WORDS | _QUALIFIERS | _ORDER:
         return start, first.base, 1
     return -1, "", 0
+
+
+def _parted(found: tuple[Token, ...], index: int) -> str:
+    """The verb of two words with its object between them, that begins here; "" for none."""
+    if found[index].base not in _SEPARABLE:
+        return ""
+    for token in found[index + 2 : index + 7]:
+        if token.mark or token.lower in _PREPOSITIONS - {"on"}:
+            return ""
+        joined = phrasal(found[index].lower, token.lower)
+        if joined:
+            return joined
+    return ""
 
 
 _STATIVE: Final = word_set("is are was were be been has have do does did can what which who where when how")
@@ -653,6 +690,8 @@ def _is_value(found: tuple[Token, ...], index: int, after_verb: int, vocabulary:
         return True
     if token.mark or token.secret or token.lower in _NO_NAMES or token.lower in _INDEFINITE:
         return False
+    if index == _final_verb(found):
+        return False
     if " " in token.text:
         return True
     if before is not None and before.lower in _NAMING:
@@ -683,6 +722,27 @@ def _is_value(found: tuple[Token, ...], index: int, after_verb: int, vocabulary:
     return not is_common(token.lower)
 
 
+_ASKING: Final = word_set("which what who whom whose how when where")
+_HELPING: Final = word_set("do does did can could may might must should")
+
+
+def _final_verb(found: tuple[Token, ...]) -> int:
+    """Index of the verb at the end of a question, -1 for none: "which secrets does it hold?"."""
+    last = next((index for index in range(len(found) - 1, -1, -1) if not found[index].mark), -1)
+    helping = next((index for index, token in enumerate(found) if token.lower in _HELPING), -1)
+    if helping < 1 or last < helping + 2 or found[0].lower not in _ASKING:
+        return -1
+    between = found[helping + 1 : last]
+    if any(
+        token.mark
+        or token.lower in _PREPOSITIONS
+        or (_is_verb(token) and token.text.islower() and not is_noun_verb(token.base))
+        for token in between
+    ):
+        return -1
+    return last if found[last].plain and found[last].text.islower() else -1
+
+
 def _names_noun(found: tuple[Token, ...], index: int, vocabulary: Vocabulary) -> bool:
     """The word stands where a name does, after a noun with which it makes no pair: "user octocat", "label urgent"."""
     token, before = found[index], found[index - 1] if index else None
@@ -691,15 +751,23 @@ def _names_noun(found: tuple[Token, ...], index: int, vocabulary: Vocabulary) ->
         return False
     if token.base in _GROUPS_OF and (token.lower in _NO_HEADS or (following and following.lower == "to")):
         return False  # "the user count", "the user mail to …"
-    ends = following is None or following.mark or following.lower in _PREPOSITIONS or following.lower == "and"
+    ends = (
+        following is None
+        or index + 1 == _final_verb(found)
+        or following.mark
+        or following.lower in _PREPOSITIONS
+        or following.lower == "and"
+    )
+    if token.base not in vocabulary and related(token.base, vocabulary):
+        return False  # "the system healthy"
     singular = before.base in vocabulary and before.lower == before.base and before.lower not in STOP_WORDS
     return ends and singular and bool(vocabulary.pairs) and (before.base, token.base) not in vocabulary.pairs
 
 
 #: Verbs that are nouns and make a compound with the noun before: "the user log", "group access".
 _NO_HEADS: Final = word_set(
-    "access change check count email entry list lock log message order query release report request reset review"
-    " search share update view rotate end start stop"
+    "access change check count email entry list lock log message order query release report request reset"
+    " review search share update view rotate end start stop"
 )
 
 
@@ -729,7 +797,8 @@ _COMMON: Final = word_set(
     " bitcoin good great nice well fine thanks cheers help support problem question answer idea way work hours"
     " days weeks months years minutes seconds hour day week month year minute monday morning evening noon"
     " value values number length amount size limit maximum minimum sort sorted order ordered ascending"
-    " descending because while once unless although however therefore instead later soon"
+    " descending hold holds contain contains include includes because while once unless although however"
+    " therefore instead later soon"
 )
 
 
@@ -763,7 +832,7 @@ def _phrases(found: tuple[Token, ...], start: int, values: set[int], vocabulary:
             phrases[-1].has_value = True
         elif (
             token.mark
-            or token.lower in ("and", "that", "who", "which", "named", "called")
+            or token.lower in ("and", "that", "who", "which", "whose", "where", "named", "called")
             or token.lower in _AUXILIARIES
         ):
             phrases.append(_Phrase("" if len(phrases) == 1 and token.lower in _AUXILIARIES else "after"))
@@ -825,6 +894,8 @@ def _strange(
     for index in range(max(verb_at + length, 0), len(found)):
         token = found[index]
         if index in values or not token.plain or token.lower in STOP_WORDS or token.lower in _ORDER:
+            continue
+        if index == _final_verb(found):
             continue
         if token.lower in _QUALIFIERS or known(token.base, vocabulary) or token.base in _GROUPS_OF:
             continue

@@ -67,7 +67,7 @@ def choose(clause: Clause, index: OperationIndex, tools: Mapping[str, Tool], mem
         if name in tools and _serves(tools[name], index.by_name[name], clause, index, context)
     ]
     exact = [pair for pair in fitting if set(clause.groups) & index.by_name[pair[0].name].groups]
-    if exact and exact[0][1] >= 0.3 * fitting[0][1]:
+    if exact and exact[0][1] >= 0.6 * fitting[0][1]:
         fitting = exact
     fitting.sort(key=lambda pair: -pair[1] * _type_fit(pair[0], clause))
     if hint:
@@ -153,9 +153,11 @@ def _thing_fits(tool: Tool, found: Profile, clause: Clause, index: OperationInde
     things = {found.target, *found.path_nouns, *found.summary_nouns}
     arguments = {base(word) for name in tool.properties for word in split_name(name)}
     if clause.verb == "who" and clause.head == "person" and not (clause.container or clause.refers):
-        return False
+        return bool(set(clause.nouns) & wording.synonyms("person")) and found.target in wording.synonyms("person")
     if clause.head:
-        if index.meanings(clause.head) & things or wording.synonyms(clause.head) & {found.target}:
+        if index.meanings(clause.head) & things or (
+            clause.head in index.vocabulary and wording.synonyms(clause.head) & {found.target}
+        ):
             return _is_the_object(found, clause, index)
         if clause.groups[:1] == ("read",) and context:
             return found.target in context and found.ends_with_slot

@@ -234,7 +234,9 @@ class Filler:
     def _is_grounded(self, name: str, value: Json, text: str) -> bool:
         if isinstance(value, str):
             words = value.lower().split()
-            generic = {*wording.STOP_WORDS, *self.clause.nouns, self.clause.verb, *self._kinds()}
+            kinds = self._kinds()
+            generic = {*wording.STOP_WORDS, *self.clause.nouns, self.clause.verb, *kinds}
+            generic.update(*(wording.synonyms(one) for one in kinds))
             if not words or all(base(word) in generic or word in generic for word in words):
                 return False
             if wording.is_common(value.lower()) and not (_PROSE & set(split_name(name))):

@@ -165,7 +165,9 @@ class Planner:
             return text, ""
         found = [item for item in found if re.search(r"[A-Za-z]|\d{4}-\d|\d/\d", item.text)]
         for item in found:
-            text = text[: item.start] + " " * (item.end - item.start) + text[item.end :]
+            own = re.match(r"['’]s\b", text[item.end :])  # "today's events"
+            end = item.end + (len(own[0]) if own else 0)
+            text = text[: item.start] + " " * (end - item.start) + text[end:]
         return text.rstrip(), found[0].text if found else ""
 
     def _follow_up(self, text: str) -> Step | None:
