@@ -309,30 +309,30 @@ def operator(acme) -> Client:
 
 
 def test_the_api_uploads_shows_and_activates(acme, operator):
-    made = operator.post("/api/products/", {"slug": "library", "name": "Library"}, content_type="application/json")
+    made = operator.post("/api/v1/products/", {"slug": "library", "name": "Library"}, content_type="application/json")
     assert made.status_code == 201
-    again = operator.post("/api/products/", {"slug": "library", "name": "Other"}, content_type="application/json")
+    again = operator.post("/api/v1/products/", {"slug": "library", "name": "Other"}, content_type="application/json")
     assert again.status_code == 409
-    response = operator.post("/api/products/library/versions/", {"file": io.BytesIO(LIBRARY)})
+    response = operator.post("/api/v1/products/library/versions/", {"file": io.BytesIO(LIBRARY)})
     assert response.status_code == 202
     assert response.json()["status"] == "draft"
-    early = operator.post("/api/products/library/versions/1/activate/")
+    early = operator.post("/api/v1/products/library/versions/1/activate/")
     assert early.status_code == 409
     assert "not been learnt yet" in early.json()["detail"]
     process_version(acme.tenant.pk, SpecVersion.objects.get().pk)
-    shown = operator.get("/api/products/library/versions/1/").json()
+    shown = operator.get("/api/v1/products/library/versions/1/").json()
     assert (shown["status"], shown["progress"], shown["operation_count"]) == ("ready", 100, 5)
     assert "source" not in shown
-    assert operator.post("/api/products/library/versions/1/activate/").json()["status"] == "active"
-    assert [version["number"] for version in operator.get("/api/products/library/versions/").json()] == [1]
+    assert operator.post("/api/v1/products/library/versions/1/activate/").json()["status"] == "active"
+    assert [version["number"] for version in operator.get("/api/v1/products/library/versions/").json()] == [1]
 
 
 def test_the_api_is_for_operators_of_the_tenant(acme, globex, product):
     for member, status in ((acme.customer, 403), (acme.reviewer, 403), (globex.operator, 404)):
         client = Client()
         client.force_login(member.user)
-        assert client.get("/api/products/library/versions/").status_code == status
-    assert Client().get("/api/products/library/versions/").status_code == 403
+        assert client.get("/api/v1/products/library/versions/").status_code == status
+    assert Client().get("/api/v1/products/library/versions/").status_code == 403
     with tenant_context(globex.tenant.pk):
         assert not SpecVersion.objects.exists()
 
