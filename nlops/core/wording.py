@@ -704,6 +704,8 @@ def _is_value(found: tuple[Token, ...], index: int, after_verb: int, vocabulary:
         return False
     if "-" in token.text and not known(token.base, vocabulary):
         return True
+    if before is not None and token.base in synonyms(before.base) and token.text.islower():
+        return False  # "user account"
     if known(token.base, vocabulary):
         # "the group Users": a capital where none belongs
         named = before is not None and token.text[:1].isupper() and not before.mark and index > after_verb
@@ -751,6 +753,8 @@ def _names_noun(found: tuple[Token, ...], index: int, vocabulary: Vocabulary) ->
         return False
     if token.base in _GROUPS_OF and (token.lower in _NO_HEADS or (following and following.lower == "to")):
         return False  # "the user count", "the user mail to …"
+    if token.base in synonyms(before.base):
+        return False  # "user account"
     ends = (
         following is None
         or index + 1 == _final_verb(found)
