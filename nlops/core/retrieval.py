@@ -82,6 +82,8 @@ class Profile:
     slots: int
     #: its path ends with one of them
     ends_with_slot: bool
+    #: it tells numbers: how many things there are
+    counts: bool
     #: base forms of the nouns of its summary, in order
     summary_nouns: tuple[str, ...]
     #: base forms of all its words
@@ -110,6 +112,7 @@ def profile(name: str, text: str) -> Profile:
     parts = [lines[1], lines[2], " ".join(split_name(path)), lines[3], lines[4], lines[6]]
     known = [word for part in parts for word in map(base, _words(part)) if _is_content(word)]
     said = [word for word in map(base, _words(lines[5])) if _is_content(word)]
+    slots = len(re.findall(r"\{[^{}]+\}", path))
     last_static = [base(word) for part in static[-1:] for word in split_name(part)]
     return Profile(
         name=name,
@@ -117,8 +120,9 @@ def profile(name: str, text: str) -> Profile:
         path_nouns=nouns,
         path_words=path_words,
         target=nouns[-1] if nouns else next(iter(summary_nouns), ""),
-        slots=len(re.findall(r"\{[^{}]+\}", path)),
+        slots=slots,
         ends_with_slot=bool(segments) and segments[-1].startswith("{"),
+        counts="read" in groups and not slots and bool(_COUNTING & {*map(base, _words(" ".join(lines[1:6])))}),
         summary_nouns=summary_nouns,
         words=frozenset((*known, *said)),
         vocabulary=frozenset((*known, *last_static)) - _inner_words(lines[6], lines[1:5]),
@@ -131,6 +135,8 @@ def _inner_words(arguments: str, others: Sequence[str]) -> frozenset[str]:
     elsewhere = {base(word) for line in others for word in _words(line)}
     return (_UNTOLD & {base(word) for word in _words(arguments)}) - elsewhere
 
+
+_COUNTING: Final = word_set("count statistic number total")
 
 #: Words in the names of arguments that people are called by, or that name nothing.
 _UNTOLD: Final = word_set("max min per is has page mark bill will grant chase rich art dean")
@@ -276,6 +282,8 @@ def _closeness(found: Profile, clause: Clause, said: frozenset[str], targets: fr
             factor *= 0.6
     if clause.direct:
         factor *= 1.3 if found.slots >= 2 and len(clause.values) >= 2 else 1.0
+    if found.counts and clause.counts and not clause.values and {*clause.nouns} <= found.words and len(said) > 1:
+        return 3.0
     if clause.contents and container == "" and _same_thing(head, outer) and not found.ends_with_slot:
         return factor * (3.0 if found.target in wording.synonyms("content") else 2.0)
     if clause.verb and not wording.is_generic(clause.verb) and clause.verb in found.words:

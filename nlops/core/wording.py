@@ -446,6 +446,8 @@ class Clause:
     into: bool
     #: "what is in …": the contents are meant
     contents: bool
+    #: "how many": a number is wanted
+    counts: bool
     #: indexes of tokens that are values: names, numbers, quoted words
     values: tuple[int, ...]
     #: how many things the values name: "octocat/hello-world" is two, the 5 of "first 5 users" none
@@ -503,7 +505,7 @@ def analyse(text: str, vocabulary: Vocabulary) -> Clause:
         text=text,
         tokens=found,
         verb=verb,
-        groups=_meant_groups(verb, found[verb_at + length :]) if verb or not found else ("read",),
+        groups=_meant_groups(verb, verb_at, found[verb_at + length :]) if verb or not found else ("read",),
         nouns=nouns,
         head=head,
         plural=plural,
@@ -515,6 +517,7 @@ def analyse(text: str, vocabulary: Vocabulary) -> Clause:
         ),
         contents=re.search(r"^what(?:'s| is| does| do we have)?(?: stored| kept)? (?:in|inside|contain)\b", words)
         is not None,
+        counts=re.search(r"\b(?:how many|numbers? of|count)\b", words) is not None,
         values=tuple(values),
         named_things=sum(_things(found, index) for index in values),
         qualifiers=tuple(token.base for token in found if token.lower in _QUALIFIERS or token.lower in _ORDER),
@@ -559,13 +562,12 @@ def _may_be_name(token: Token, vocabulary: Vocabulary) -> bool:
     )
 
 
-def _meant_groups(verb: str, after: tuple[Token, ...]) -> tuple[str, ...]:
-    """The groups of the verb; "I need a …" asks for something new."""
-    if (
-        verb in ("need", "want")
-        and after
-        and (after[0].lower in ("a", "an", "new", "access") or after[0].base == "another")
-    ):
+def _meant_groups(verb: str, verb_at: int, after: tuple[Token, ...]) -> tuple[str, ...]:
+    """The groups of the verb; "I need a …" and "could we have a new …" ask for something new."""
+    first, second = ([*(token.lower for token in after[:2]), "", ""])[:2]
+    if verb in ("need", "want") and first in ("a", "an", "new", "another", "access"):
+        return ("request", "create")
+    if verb == "have" and verb_at > 1 and (first in ("new", "another") or (first == "a" and second == "new")):
         return ("request", "create")
     if verb == "give":
         return ("read",) if (after and after[0].lower in ("me", "us")) or not after else ("grant", "create")
@@ -621,7 +623,9 @@ def _verb(found: tuple[Token, ...], vocabulary: Vocabulary) -> tuple[int, str, i
             return start, parted, 1
         if token.lower == "let" and following is not None and following.lower not in ("me", "us"):
             return start, "let", 1
-        later = any(_is_verb(other) and other.base not in ("want", "need") for other in found[start + 1 : start + 5])
+        later = any(
+            _is_verb(other) and other.base not in ("want", "need", "new") for other in found[start + 1 : start + 5]
+        )
         polite = token.lower in ("please", "and", "you", "i", "then", "to", "me", "we", "kindly", "now", "also", "just")
         if token.mark or (token.lower in _LEAD and (later or polite)):
             start += 1
@@ -732,8 +736,10 @@ def _final_verb(found: tuple[Token, ...]) -> int:
     """Index of the verb at the end of a question, -1 for none: "which secrets does it hold?"."""
     last = next((index for index in range(len(found) - 1, -1, -1) if not found[index].mark), -1)
     helping = next((index for index, token in enumerate(found) if token.lower in _HELPING), -1)
-    if helping < 1 or last < helping + 2 or found[0].lower not in _ASKING:
+    if helping < 1 or last < helping + 2 or found[0].lower not in _ASKING or last > 40:
         return -1
+    if found[helping + 1].base in _GROUPS_OF:
+        return -1  # "who can open the safe mail"
     between = found[helping + 1 : last]
     if any(
         token.mark

@@ -13,7 +13,7 @@ from nlops.core.retrieval import OperationIndex, Profile, document
 from nlops.core.types import Tool
 from nlops.core.wording import Clause, base, split_name, word_set
 from nlops.llm.filling import kind, resolved
-from nlops.llm.references import Memory, segment_nouns
+from nlops.llm.references import Memory, kind_of, segment_nouns
 
 #: Candidates that are looked at.
 _CANDIDATES: Final = 12
@@ -123,11 +123,34 @@ def _owners(clause: Clause, index: OperationIndex, tools: Mapping[str, Tool]) ->
 
 def _serves(tool: Tool, found: Profile, clause: Clause, index: OperationIndex, context: Sequence[str]) -> bool:
     """Whether the operation does what the verb says, to the thing that is meant."""
+    if _counts(found, clause):
+        return True
     return (
         _verb_fits(tool, found, clause)
+        and not _names_foreign(tool, found, clause, index)
         and _thing_fits(tool, found, clause, index, context)
         and _is_complete(tool, found, clause, context)
     )
+
+
+def _counts(found: Profile, clause: Clause) -> bool:
+    """ "how many users, groups and safes are there": one operation tells of all of them."""
+    several = clause.counts and not clause.values and len(set(clause.nouns)) > 1
+    return several and found.counts and set(clause.nouns) <= found.words
+
+
+def _names_foreign(tool: Tool, found: Profile, clause: Clause, index: OperationIndex) -> bool:
+    """ "create a Jira ticket": the name says which product's ticket; it is no name of the new thing."""
+    if "create" not in clause.groups[:1] or not clause.head or clause.head in index.vocabulary:
+        return False
+    place = next((i for i, token in enumerate(clause.tokens) if token.base == clause.head), 0)
+    before = clause.tokens[place - 2 : place] if place > 1 else ()
+    foreign = len(before) == 2 and before[0].lower in ("a", "an", "new") and before[1].text[:1].isupper()
+    named = any(kind_of(tool, name, found.target) == found.target for name in tool.properties)
+    return foreign and place - 1 in clause.values and (not named or found.target in _PERSON)
+
+
+_PERSON: Final = wording.synonyms("user") | {"user"}
 
 
 def _verb_fits(tool: Tool, found: Profile, clause: Clause) -> bool:
@@ -168,7 +191,8 @@ def _thing_fits(tool: Tool, found: Profile, clause: Clause, index: OperationInde
     if context:
         return bool(things & {noun for said in context for noun in (said, *wording.synonyms(said))})
     if "read" in found.groups:
-        return bool(set(clause.nouns) & things)
+        own = clause.verb == next(iter(found.summary_nouns), "") and not wording.is_generic(clause.verb)
+        return bool(set(clause.nouns) & things) or (own and 0 < found.slots == clause.named_things)
     return bool(clause.values) or clause.refers
 
 

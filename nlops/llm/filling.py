@@ -587,10 +587,14 @@ class Filler:
         free += [name for name in required if name not in self.arguments]
         values = [index for index in self.clause.values if index not in self.taken]
         placed = any(self._preposition_before(index) in _INTO for index in values)
+        strict = any(self._preposition_before(index) in _INTO - {"of"} for index in values)
         for index in values:
             if not free:
                 return
-            inner = self._preposition_before(index) in _INTO or (self.clause.tokens[index].possessive and not placed)
+            # "the value of db-root in prod-db": what stands after "of" is no container here
+            inner = self._preposition_before(index) in (_INTO - {"of"} if strict else _INTO) or (
+                self.clause.tokens[index].possessive and not placed
+            )
             name = free[0] if inner and len(free) > 1 else free[-1]
             if len(free) == 1 and self._is_other_kind(index, name):
                 continue
