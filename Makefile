@@ -38,11 +38,12 @@ $(READY): pyproject.toml
 demo: $(READY) ## Run it all: make demo [PORT=8123] [VAR=directory]; Ctrl-C stops it
 	@exec $(PY) manage.py demo --port "$(PORT)" --var "$(VAR)"
 
+# A file's tests stay in one process: some share a running demo, or roles of the whole database server.
 test: $(READY) chromium ## All tests
-	@exec $(PY) -m pytest -n 2 --dist loadgroup
+	@exec $(PY) -m pytest -n 2 --dist loadfile
 
 test-fast: $(READY) ## The tests that take no seconds and no browser
-	@exec $(PY) -m pytest -n 2 --dist loadgroup -m "not slow and not browser"
+	@exec $(PY) -m pytest -n 2 --dist loadfile -m "not slow and not browser"
 
 eval: $(READY) ## How well requests are understood: the demo's suite, against the running demo
 	@exec $(PY) manage.py evaluate evaluation/suites/demo.yaml

@@ -22,18 +22,27 @@ class Reply:
     calls: list[tuple[str, Any]] = field(default_factory=list)
     status: int = 200
     finish_reason: str = ""
+    #: the provider's words for what it won't answer
+    refusal: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     #: sent as it is instead of a completion
     raw: str = ""
+    #: with another status than 200: what the error says, and its code and parameter
+    error: dict[str, Any] = field(default_factory=dict)
     #: seconds before it answers
     delay: float = 0.0
+    #: seconds between every two bytes of the body
+    drip: float = 0.0
 
     def body(self) -> bytes:
         if self.raw:
             return self.raw.encode()
         if self.status != 200:
-            return json.dumps({"error": {"message": f"scripted {self.status}", "type": "scripted"}}).encode()
+            error = {"message": f"scripted {self.status}", "type": "scripted", **self.error}
+            return json.dumps({"error": error}).encode()
         message: dict[str, Any] = {"role": "assistant", "content": self.text}
+        if self.refusal:
+            message["refusal"] = self.refusal
         if self.calls:
             message["tool_calls"] = [
                 {
@@ -64,11 +73,17 @@ Script = Callable[[dict[str, Any]], Reply]
 
 
 class ScriptedServer:
-    """Answers POST /v1/chat/completions from a list of replies, or by a function of the request."""
+    """Answers POST /v1/chat/completions (Azure's paths too) from a list of replies, or by a function of the request.
+
+    It answers 418, which no client repeats, when the list is at its end.
+    """
 
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
         self.authorizations: list[str] = []
+        #: path and headers (names in small letters) of each request
+        self.paths: list[str] = []
+        self.headers: list[dict[str, str]] = []
         self.replies: list[Reply] = []
         self.script: Script | None = None
         outer = self
@@ -80,7 +95,9 @@ class ScriptedServer:
                 request = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 outer.requests.append(request)
                 outer.authorizations.append(self.headers.get("authorization", ""))
-                reply = outer.script(request) if outer.script else outer.replies.pop(0)
+                outer.paths.append(self.path)
+                outer.headers.append({name.lower(): value for name, value in self.headers.items()})
+                reply = outer._next(request)
                 time.sleep(reply.delay)
                 body = reply.body()
                 try:
@@ -90,9 +107,17 @@ class ScriptedServer:
                     self.send_header("content-type", "application/json")
                     self.send_header("content-length", str(len(body)))
                     self.end_headers()
-                    self.wfile.write(body)
-                except BrokenPipeError:
+                    self._write(body, reply.drip)
+                except (BrokenPipeError, ConnectionResetError):
                     pass  # the client's patience was shorter, as the test wants
+
+            def _write(self, body: bytes, drip: float) -> None:
+                if not drip:
+                    self.wfile.write(body)
+                    return
+                for byte in body:
+                    self.wfile.write(bytes([byte]))
+                    time.sleep(drip)
 
             def log_message(self, *args: object) -> None:
                 """Nothing: the tests read `requests`."""
@@ -100,6 +125,13 @@ class ScriptedServer:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def _next(self, request: dict[str, Any]) -> Reply:
+        if self.script:
+            return self.script(request)
+        if self.replies:
+            return self.replies.pop(0)
+        return Reply(status=418, error={"message": "the script has no reply left"})
 
     @property
     def url(self) -> str:

@@ -722,6 +722,8 @@ def _is_value(found: tuple[Token, ...], index: int, after_verb: int, vocabulary:
         return True
     if token.base in _GROUPS_OF and (token.lower in _NO_HEADS or not _follows_noun(before, vocabulary)):
         return False
+    if token.base in _GROUPS_OF and _names_noun(found, index, vocabulary):
+        return True
     if _has_article(found, index, vocabulary):
         following = found[index + 1] if index + 1 < len(found) else None
         return following is not None and is_noun(following, vocabulary) and not is_common(token.lower)

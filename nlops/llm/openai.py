@@ -11,22 +11,32 @@ import openai
 from django.conf import settings
 
 from nlops.core.tools import OWN_TOOL_NAMES
-from nlops.core.types import Completion, Json, Message, Role, Tool, ToolCall, Usage
+from nlops.core.types import Completion, Message, Role, Tool, ToolCall, Usage
 from nlops.llm.base import Limits, ModelError
-from nlops.llm.tool_text import calls_in_text
+from nlops.llm.bounded_http import bounded_client, deadline
+from nlops.llm.openai_faults import cut_off, declined, model_error, refused_option, unreadable
+from nlops.llm.tool_text import calls_in_text, read_arguments, was_meant_as_call, without_thoughts
 
 #: Operations that are offered at once, best ranked first.
 MAX_TOOLS = 24
 #: Repetitions by the SDK on 408, 409, 429, 5xx and lost connections, with exponential back-off and jitter.
 MAX_RETRIES = 2
+#: Turns of the model in one request: a call that can't be read goes back to it once.
+TURNS = 2
+#: Room for the thoughts of reasoning models, which count as output where the limit is `max_completion_tokens`.
+THOUGHT_TOKENS = 8192
+#: Characters of a tool's description that are sent; OpenAI refuses more.
+MAX_DESCRIPTION = 1024
+#: Keywords that OpenAI refuses at the top of a tool's parameters; the engine checks them all the same.
+_NOT_AT_THE_TOP = frozenset({"oneOf", "anyOf", "allOf", "not", "enum"})
 
 
 class MalformedCall(Exception):
-    """The model wrote arguments that are no JSON object; `calls` are the raw calls, `reason` says what is wrong."""
+    """The model wrote a call that can't be read; `exchange` says so to it: its message, and the complaint."""
 
-    def __init__(self, message: dict[str, Any], reason: str) -> None:
+    def __init__(self, reason: str, exchange: list[dict[str, Any]]) -> None:
         super().__init__(reason)
-        self.message = message
+        self.exchange = exchange
 
 
 class OpenAIModel:
@@ -37,72 +47,80 @@ class OpenAIModel:
     writes_text = True
 
     def __init__(self, name: str, client: openai.OpenAI, model: str, *, is_provider: bool) -> None:
+        """`is_provider`: OpenAI or Azure OpenAI, which take options that other servers don't know."""
         #: as in NLOPS_MODEL
         self.name = name
         self._client = client
         self._model = model
-        # Options that compatible servers may refuse: the provider keeps nothing of the exchange.
-        self._options: dict[str, Any] = {"store": False} if is_provider else {}
-        self._temperature: dict[str, Any] = {"temperature": 0}
-        self._limit = "max_completion_tokens" if is_provider else "max_tokens"
+        self._is_provider = is_provider
+        #: options that this model has refused, and is not sent again
+        self._refused: frozenset[str] = frozenset()
 
     def complete(self, messages: Sequence[Message], tools: Sequence[Tool], limits: Limits) -> Completion:
-        """One turn. Arguments that are no JSON go back to the model once. Raises ModelError."""
-        prompt = [_message(message) for message in messages]
+        """One turn, within `limits.timeout` seconds in all. Raises ModelError."""
+        prompt = conversation(messages)
         offered = _offered(tools)
-        try:
-            return self._turn(prompt, offered, limits)
-        except MalformedCall as first:
-            prompt += [first.message, *_complaints(first)]
-        try:
-            return self._turn(prompt, offered, limits)
-        except MalformedCall as error:
-            raise ModelError(
-                "The language model wrote a call that can't be read, twice. Please say it in other words.",
-                detail=str(error),
-                retryable=True,
-            ) from error
+        names = {tool.name for tool in offered}
+        used = Usage()
+        reason = ""
+        with deadline(limits.timeout):
+            for _ in range(TURNS):
+                answer = self._ask(prompt, offered, limits)
+                used = _sum(used, answer)
+                try:
+                    return _completion(answer, names, used)
+                except MalformedCall as error:
+                    reason = str(error)
+                    prompt += error.exchange
+        raise ModelError(
+            "The language model wrote a call that can't be read, twice. Please say it in other words.",
+            detail=reason,
+            retryable=True,
+        )
 
-    def _turn(self, prompt: list[dict[str, Any]], offered: list[Tool], limits: Limits) -> Completion:
-        request: dict[str, Any] = {
-            "model": self._model,
-            "messages": prompt,
-            "timeout": limits.timeout,
-            self._limit: limits.max_tokens,
-            **self._options,
-        }
+    def _ask(self, prompt: list[dict[str, Any]], offered: list[Tool], limits: Limits) -> Any:
+        request: dict[str, Any] = {"model": self._model, "messages": prompt}
         if offered:
             request["tools"] = [_tool(tool) for tool in offered]
         try:
-            answer = self._send(request)
+            return self._send(request, limits)
         except openai.APIError as error:
-            raise _model_error(error) from error
+            raise model_error(error) from error
         except (httpx2.HTTPError, ValueError) as error:
-            raise ModelError(
-                "The language model's server gave no readable answer. Please try again.",
-                detail=type(error).__name__,
-                retryable=True,
-            ) from error
-        return _completion(answer, {tool.name for tool in offered})
+            raise unreadable(type(error).__name__) from error
 
-    def _send(self, request: dict[str, Any]) -> Any:
-        """Send it; a model that refuses the temperature gets none from then on."""
-        try:
-            return self._client.chat.completions.create(**request, **self._temperature)
-        except openai.BadRequestError as error:
-            if self._temperature and "temperature" in str(error):
-                self._temperature = {}
-                return self._client.chat.completions.create(**request)
-            raise
+    def _send(self, request: dict[str, Any], limits: Limits) -> Any:
+        """Send it; an option that the model refuses is left out from then on."""
+        while True:
+            options = self._options(limits)
+            try:
+                return self._client.chat.completions.create(**request, **options)
+            except openai.BadRequestError as error:
+                refused = refused_option(error, options)
+                if refused is None:
+                    raise
+                self._refused |= {refused}
+
+    def _options(self, limits: Limits) -> dict[str, Any]:
+        options: dict[str, Any] = {"temperature": 0}
+        lengths = {"max_tokens": limits.max_tokens, "max_completion_tokens": limits.max_tokens + THOUGHT_TOKENS}
+        names = ["max_tokens", "max_completion_tokens"]
+        if self._is_provider:
+            options["store"] = False  # nothing of the exchange is kept there for training or review
+            names.reverse()
+        length = next((name for name in names if name not in self._refused), None)
+        if length:
+            options[length] = lengths[length]
+        return {name: value for name, value in options.items() if name not in self._refused}
 
 
 def openai_model(model: str) -> OpenAIModel:
     """OpenAI's own model, with settings.OPENAI_API_KEY."""
     client = openai.OpenAI(
-        api_key=settings.OPENAI_API_KEY or "none",
+        api_key=settings.OPENAI_API_KEY,
         base_url="https://api.openai.com/v1",
         max_retries=MAX_RETRIES,
-        http_client=_http(),
+        http_client=bounded_client(),
     )
     return OpenAIModel(f"openai:{model}", client, model, is_provider=True)
 
@@ -112,10 +130,10 @@ def azure_model(deployment: str) -> OpenAIModel:
     client = openai.AzureOpenAI(
         azure_endpoint=settings.AZURE_OPENAI_ENDPOINT,
         azure_deployment=deployment,
-        api_key=settings.AZURE_OPENAI_API_KEY or "none",
+        api_key=settings.AZURE_OPENAI_API_KEY,
         api_version=settings.AZURE_OPENAI_API_VERSION,
         max_retries=MAX_RETRIES,
-        http_client=_http(),
+        http_client=bounded_client(),
     )
     return OpenAIModel(f"azure:{deployment}", client, deployment, is_provider=True)
 
@@ -123,17 +141,56 @@ def azure_model(deployment: str) -> OpenAIModel:
 def compatible_model(model: str, base_url: str) -> OpenAIModel:
     """A model of any compatible server; settings.OPENAI_API_KEY is sent if there is one."""
     client = openai.OpenAI(
-        api_key=settings.OPENAI_API_KEY or "none", base_url=base_url, max_retries=MAX_RETRIES, http_client=_http()
+        api_key=settings.OPENAI_API_KEY or "none",
+        base_url=base_url,
+        max_retries=MAX_RETRIES,
+        http_client=bounded_client(),
     )
     return OpenAIModel(f"compatible:{model}@{base_url}", client, model, is_provider=False)
 
 
-def _http() -> httpx2.Client:
-    """No proxies or credentials from the environment: a prompt goes to the configured server and nowhere else."""
-    return httpx2.Client(trust_env=False, timeout=httpx2.Timeout(60.0, connect=5.0))
-
-
 # --- to the server --------------------------------------------------------------------------------------------
+
+
+def conversation(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """The messages as the API wants them: each call with its result right behind it, under an id of its own.
+
+    The providers refuse a call without a result and a result without a call; a run that was stopped or that waited
+    has both. Ids are numbered anew: those of earlier runs repeat, and some servers take nine letters and digits only.
+    """
+    taken: set[int] = set()
+    prompt: list[dict[str, Any]] = []
+    count = 0
+    for index, message in enumerate(messages):
+        if message.role is Role.TOOL:
+            continue
+        data: dict[str, Any] = {"role": message.role.value, "content": message.content}
+        prompt.append(data)
+        for call in message.tool_calls:
+            count += 1
+            number = f"call{count:05d}"
+            data.setdefault("tool_calls", []).append(_raw_call(number, call.name, call.arguments))
+            place = _result_of(call, messages, index + 1, taken)
+            taken.add(place)
+            content = messages[place].content if place >= 0 else '{"note": "Nothing is known of what came of this."}'
+            prompt.append({"role": "tool", "tool_call_id": number, "content": content})
+    return prompt
+
+
+def _result_of(call: ToolCall, messages: Sequence[Message], start: int, taken: set[int]) -> int:
+    """Where the call's result stands, -1 for nowhere: before the next call with the same id."""
+    for place in range(start, len(messages)):
+        message = messages[place]
+        if any(other.id == call.id for other in message.tool_calls):
+            break
+        if message.role is Role.TOOL and message.tool_call_id == call.id and place not in taken:
+            return place
+    return -1
+
+
+def _raw_call(number: str, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    text = json.dumps(arguments, ensure_ascii=False)
+    return {"id": number, "type": "function", "function": {"name": name, "arguments": text}}
 
 
 def _offered(tools: Sequence[Tool]) -> list[Tool]:
@@ -142,123 +199,113 @@ def _offered(tools: Sequence[Tool]) -> list[Tool]:
     return own + [tool for tool in tools if tool.name not in OWN_TOOL_NAMES][:MAX_TOOLS]
 
 
-def _message(message: Message) -> dict[str, Any]:
-    if message.role is Role.TOOL:
-        return {"role": "tool", "tool_call_id": message.tool_call_id, "content": message.content}
-    data: dict[str, Any] = {"role": message.role.value, "content": message.content}
-    if message.tool_calls:
-        data["tool_calls"] = [
-            {
-                "id": call.id,
-                "type": "function",
-                "function": {"name": call.name, "arguments": json.dumps(call.arguments, ensure_ascii=False)},
-            }
-            for call in message.tool_calls
-        ]
-    return data
-
-
 def _tool(tool: Tool) -> dict[str, Any]:
-    # Servers refuse tools whose arguments have no `properties`, or variants at the top; nlops checks these itself.
-    kept = {key: value for key, value in tool.parameters.items() if key not in ("anyOf", "oneOf", "allOf", "not")}
-    parameters = {"properties": {}, **kept}
+    # Some servers refuse parameters without `type` or `properties`.
+    parameters = {"type": "object", "properties": {}} | {
+        key: value for key, value in tool.parameters.items() if key not in _NOT_AT_THE_TOP
+    }
     return {
         "type": "function",
-        "function": {"name": tool.name, "description": tool.description[:1024], "parameters": parameters},
+        "function": {"name": tool.name, "description": tool.description[:MAX_DESCRIPTION], "parameters": parameters},
     }
-
-
-def _complaints(error: MalformedCall) -> list[dict[str, Any]]:
-    return [
-        {"role": "tool", "tool_call_id": call["id"], "content": json.dumps({"error": {"message": str(error)}})}
-        for call in error.message["tool_calls"]
-    ]
 
 
 # --- from the server ------------------------------------------------------------------------------------------
 
 
-def _completion(answer: Any, offered: set[str]) -> Completion:
-    if not getattr(answer, "choices", None):
-        raise ModelError("The language model gave no answer. Please try again.", detail="no choices", retryable=True)
-    choice = answer.choices[0]
-    usage = answer.usage
-    used = Usage(usage.prompt_tokens or 0, usage.completion_tokens or 0) if usage else Usage()
-    if choice.finish_reason == "content_filter" or getattr(choice.message, "refusal", None):
-        raise ModelError(
-            "The language model's provider declined this request. Please say it in other words.",
-            detail="content filter",
-        )
-    text = choice.message.content or ""
-    calls = _calls(choice.message)
-    if choice.finish_reason == "length" and not calls:
-        raise ModelError(
-            "The language model's answer was cut off because it became too long. Ask for less at once.", detail="length"
-        )
-    if not calls and text:
-        text, found = calls_in_text(text, offered)
-        calls = found
-    return Completion(
-        text=text.strip(), tool_calls=tuple(calls), usage=used, raw={"finish_reason": choice.finish_reason}
+def _sum(used: Usage, answer: Any) -> Usage:
+    usage = getattr(answer, "usage", None)
+    return Usage(
+        used.prompt_tokens + (getattr(usage, "prompt_tokens", None) or 0),
+        used.completion_tokens + (getattr(usage, "completion_tokens", None) or 0),
     )
+
+
+def _completion(answer: Any, offered: set[str], used: Usage) -> Completion:
+    """What the model said. Raises MalformedCall, ModelError."""
+    if not getattr(answer, "choices", None) or answer.choices[0].message is None:
+        raise unreadable("no choices")
+    choice = answer.choices[0]
+    if choice.finish_reason == "content_filter" or getattr(choice.message, "refusal", None):
+        raise declined("content filter")
+    text = without_thoughts(_storable(choice.message.content))
+    try:
+        calls = _calls(choice.message)
+        if not calls and text:
+            text, calls = _written_calls(text, offered)
+    except MalformedCall as error:
+        if choice.finish_reason == "length":
+            raise cut_off() from error
+        raise
+    if choice.finish_reason == "length" and not calls:
+        raise cut_off()
+    raw = {"finish_reason": choice.finish_reason, "model": getattr(answer, "model", None)}
+    return Completion(text=text, tool_calls=tuple(calls), usage=used, raw=raw)
+
+
+def _storable(content: Any) -> str:
+    """The text without what no database takes: NUL characters and half surrogates."""
+    if not isinstance(content, str):
+        return ""
+    return content.replace("\x00", "").encode(errors="replace").decode()
 
 
 def _calls(message: Any) -> list[ToolCall]:
     """The message's tool calls. Raises MalformedCall."""
-    calls = []
-    for call in message.tool_calls or []:
-        arguments: Json = None
+    functions = [(call.id or "", call.function) for call in message.tool_calls or [] if getattr(call, "function", None)]
+    calls, faults = [], {}
+    for index, (call_id, function) in enumerate(functions):
+        name = _storable(function.name)
         try:
-            arguments = json.loads(call.function.arguments or "{}")
+            arguments = read_arguments(_text_of(function.arguments))
         except ValueError as error:
-            raise MalformedCall(_raw(message), f"The arguments of {call.function.name} are no JSON: {error}") from error
-        if not isinstance(arguments, dict):
-            raise MalformedCall(_raw(message), f"The arguments of {call.function.name} must be a JSON object.")
-        calls.append(ToolCall(call.id, call.function.name, arguments))
+            faults[index] = f"The arguments of {name} are no JSON object: {error}. Write the call again."
+        else:
+            calls.append(ToolCall(_storable(call_id), name, arguments))
+    if faults:
+        raise MalformedCall(next(iter(faults.values())), _complaint(message, functions, faults))
     return calls
 
 
-def _raw(message: Any) -> dict[str, Any]:
-    """The model's message as it may be sent back: what it wrote, with arguments that are JSON text."""
-    return {
+def _text_of(arguments: Any) -> str:
+    """JSON text, as the API has it; some servers send the object itself, or nothing for a tool without arguments."""
+    if arguments in (None, ""):
+        return "{}"
+    return arguments if isinstance(arguments, str) else json.dumps(arguments)
+
+
+def _complaint(message: Any, functions: list[tuple[str, Any]], faults: dict[int, str]) -> list[dict[str, Any]]:
+    """The model's message with calls that are JSON, and what is wrong with each."""
+    numbers = [f"fault{index:04d}" for index in range(len(functions))]
+    said = {
         "role": "assistant",
-        "content": message.content or "",
+        "content": _storable(message.content),
         "tool_calls": [
-            {"id": call.id, "type": "function", "function": {"name": call.function.name, "arguments": "{}"}}
-            for call in message.tool_calls
+            _raw_call(number, _storable(function.name), {})
+            for number, (_, function) in zip(numbers, functions, strict=True)
         ],
     }
+    untouched = "This call was not made, because another one can't be read. Write both again."
+    return [
+        said,
+        *(
+            {
+                "role": "tool",
+                "tool_call_id": number,
+                "content": json.dumps({"error": {"message": faults.get(index, untouched)}}),
+            }
+            for index, number in enumerate(numbers)
+        ),
+    ]
 
 
-def _model_error(error: openai.APIError) -> ModelError:
-    """What went wrong, for the person, with the remedy; never the key or the prompt."""
-    detail = type(error).__name__
-    if isinstance(error, openai.APITimeoutError):
-        return ModelError("The language model took too long. Please try again.", detail=detail, retryable=True)
-    if isinstance(error, openai.APIConnectionError):
-        return ModelError(
-            "The language model's server can't be reached. Ask your operator to check NLOPS_MODEL.",
-            detail=detail,
-            retryable=True,
+def _written_calls(text: str, offered: set[str]) -> tuple[str, list[ToolCall]]:
+    """The rest of the text, and the calls in it. Raises MalformedCall for one that was meant but can't be read."""
+    rest, calls = calls_in_text(text, offered)
+    if not calls and was_meant_as_call(text):
+        reason = (
+            "This is no call of a tool that you were given. Write "
+            '<tool_call>{"name": "…", "arguments": {…}}</tool_call> with the name of such a tool and valid JSON.'
         )
-    if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
-        return ModelError(
-            "The language model refused the key. Ask your operator to check OPENAI_API_KEY (or AZURE_OPENAI_API_KEY).",
-            detail=detail,
-        )
-    if isinstance(error, openai.NotFoundError):
-        return ModelError(
-            "The language model's server doesn't know this model. Ask your operator to check NLOPS_MODEL.",
-            detail=detail,
-        )
-    if isinstance(error, openai.RateLimitError):
-        return ModelError(
-            "The language model is used too much at the moment. Please try again in a minute.",
-            detail=detail,
-            retryable=True,
-        )
-    if isinstance(error, openai.InternalServerError):
-        return ModelError("The language model's server has a problem. Please try again.", detail=detail, retryable=True)
-    return ModelError(
-        "The language model's server refused the request. Ask your operator to look at the log.", detail=detail
-    )
+        raise MalformedCall(reason, [{"role": "assistant", "content": text}, {"role": "user", "content": reason}])
+    return rest, calls

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.running_demo import PASSWORD, RunningDemo, demo  # noqa: F401
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("demo")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 USER_PASSWORD = "Correct-Horse-7"
 PATIENCE = 30_000

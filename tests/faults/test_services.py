@@ -360,8 +360,6 @@ APP, OWNER, WATCHER, DATABASE = "tp_app", "tp_owner", "tp_watcher", "tp_data"
 
 
 @pytest.mark.slow
-# Roles belong to the whole server, which the workers share.
-@pytest.mark.xdist_group("provisioning")
 class TestProvisioning:
     @pytest.fixture
     def admin(self) -> Iterator[psycopg.Connection]:
