@@ -216,6 +216,8 @@ class OperationIndex:
             return []
         nouns = [noun for said in (*clause.nouns, *context) for noun in self._expand(said)]
         terms = [*nouns, *(word for word in clause.qualifiers if word in self.vocabulary)]
+        if clause.groups[:1] == ("require",):
+            terms.append(clause.verb)  # names of settings begin with it: require_mfa
         scores = self._bm25.get_scores(terms) if terms else np.zeros(len(self.profiles), dtype=np.float32)
         if clause.groups:
             fits = self._verb_fit(clause.groups)

@@ -12,7 +12,7 @@ from nlops.core import wording
 from nlops.core.retrieval import OperationIndex, Profile, document
 from nlops.core.types import Tool
 from nlops.core.wording import Clause, base, split_name, word_set
-from nlops.llm.filling import kind, resolved
+from nlops.llm.filling import described_argument, kind, resolved
 from nlops.llm.references import Memory, kind_of, segment_nouns
 
 #: Candidates that are looked at.
@@ -75,12 +75,24 @@ def choose(clause: Clause, index: OperationIndex, tools: Mapping[str, Tool], mem
         if picked:
             return Choice(picked[0], 0.9)
     if not fitting:
-        return Choice()
+        return _by_description(clause, index, tools)
     tool, score = fitting[0]
     rivals = [other for other, value in fitting[1:] if value >= 0.97 * score]
     if rivals and not clause.head and not context:
         return Choice(None, 0.3, tuple([tool, *rivals][:5]))
     return Choice(tool, _confidence(clause, index.by_name[tool.name], [value for _, value in fitting]))
+
+
+def _by_description(clause: Clause, index: OperationIndex, tools: Mapping[str, Tool]) -> Choice:
+    """The update of settings, one of which the clause describes; no tool where there is none or more than one."""
+    if not set(clause.groups) & {"require", "grant", "update", "enable", "disable", "stop"} or clause.refers:
+        return Choice()
+    found = [
+        tool
+        for name, tool in tools.items()
+        if "update" in index.by_name[name].groups and not index.by_name[name].slots and described_argument(tool, clause)
+    ]
+    return Choice(found[0], 0.7) if len(found) == 1 else Choice()
 
 
 def _spoken(tool: Tool) -> str:
@@ -102,6 +114,9 @@ def _context(clause: Clause, index: OperationIndex, memory: Memory) -> list[str]
         stem = base(re.match(r"[^\W\d_]*", token.text)[0])  # type: ignore[index]
         if stem != token.lower and stem in index.targets:
             return [stem]  # "user1" is a user
+    people = sorted(index.targets & _PERSON, reverse=True)
+    if people and len(clause.values) == 1 and _DETAILS_OF.search(clause.text):
+        return people[:1]  # a bare name is a person's where nothing else is known of it
     return []
 
 
@@ -150,6 +165,8 @@ def _names_foreign(tool: Tool, found: Profile, clause: Clause, index: OperationI
     return foreign and place - 1 in clause.values and (not named or found.target in _PERSON)
 
 
+#: "the details of grace"
+_DETAILS_OF: Final = re.compile(r"\b(?:details|profile|record) of ", re.IGNORECASE)
 _PERSON: Final = wording.synonyms("user") | {"user"}
 
 

@@ -77,6 +77,24 @@ def kind(schema: Mapping[str, Json]) -> str:
     return str(kinds[0]) if kinds else "string"
 
 
+def described_argument(tool: Tool, clause: Clause) -> str:
+    """The switch or number of a tool that the clause says in the words of its description, "" for none.
+
+    "Let idle sessions end after 45 minutes" is session_minutes, "Minutes after which an idle session ends".
+    """
+    said = {token.base for token in clause.tokens if token.plain and token.lower not in wording.STOP_WORDS}
+    best, most = "", max(1.0, 0.75 * len(said) - 0.01)
+    for name in tool.properties:
+        schema = resolved(tool, name)
+        words = re.findall(r"[^\W\d_]+", str(schema.get("description") or ""))
+        shared = len(said & {base(word) for word in (*words, *split_name(name))})
+        numbers = sum(token.text.isdigit() for token in clause.tokens)
+        fits = kind(schema) == "boolean" or (kind(schema) in ("integer", "number") and numbers == 1)
+        if fits and shared > most:
+            best, most = name, shared
+    return best
+
+
 @dataclass(slots=True)
 class Filler:
     """Fills the arguments of one tool from one clause."""
@@ -110,6 +128,7 @@ class Filler:
         self._people()
         self._formats()
         self._dates()
+        self._described()
         return self.arguments
 
     # --- what is left -----------------------------------------------------------------------------------------
@@ -119,13 +138,13 @@ class Filler:
         """Required arguments without a value that a person may say in the open."""
         return [n for n in self.tool.required if n not in self.arguments and n not in self.tool.secret_arguments]
 
-    def changes_nothing(self) -> bool:
+    def changes_nothing(self, *, any_verb: bool = False) -> bool:
         """An update of which no new value is known, though none of them is required."""
         in_path = segment_nouns(self.tool.path)
         body = [name for name in self.tool.properties if name not in in_path]
         if self.tool.method not in ("PATCH", "PUT") or not body or set(body) & set(self.tool.required):
             return False
-        return "update" in self.clause.groups and not set(body) & set(self.arguments)
+        return (any_verb or "update" in self.clause.groups) and not set(body) & set(self.arguments)
 
     def untold(self) -> list[Token]:
         """Values of the clause that no argument took."""
@@ -662,6 +681,18 @@ class Filler:
         ]
         if len(names) >= 1 and len(found) == 1:
             self._put(names[0], self.clause.tokens[found[0]].text, found[0])
+
+    def _described(self) -> None:
+        """A setting that the words describe, where nothing else is to be changed."""
+        name = described_argument(self.tool, self.clause) if self.changes_nothing(any_verb=True) else ""
+        if not name:
+            return
+        if kind(resolved(self.tool, name)) == "boolean":
+            no = any(token.lower in ("no", "not", "never", "don't", "stop", "without") for token in self.clause.tokens)
+            self._put(name, not no)
+            return
+        index = next(index for index, token in enumerate(self.clause.tokens) if token.text.isdigit())
+        self._put(name, self.clause.tokens[index].text, index)
 
     def _dates(self) -> None:
         if not self.dates:
