@@ -256,6 +256,12 @@ _STATES: Final = (
     (_set("archiv"), _set("unarchiv")),
     (_set("verifi verify"), _set("unverifi")),
 )
+#: Abbreviations in names of arguments: what people say instead.
+_SPELLED_OUT: Final = {
+    "mfa": re.compile(r"\b(?:second|multi|two|2)[\s-]?factors?\b|\b2fa\b", re.IGNORECASE),
+    "2fa": re.compile(r"\b(?:second|multi|two|2)[\s-]?factors?\b|\bmfa\b", re.IGNORECASE),
+    "sso": re.compile(r"\bsingle[\s-]sign[\s-]?on\b", re.IGNORECASE),
+}
 _AUXILIARIES: Final = _set("is has be are should must may can do allow include includ with only flag")
 _YES: Final = frozenset({"true", "yes", "on"})
 _NO: Final = frozenset({"false", "no", "off"})
@@ -369,11 +375,20 @@ def _state_words(content: list[str]) -> tuple[frozenset[str], frozenset[str]]:
 
 def _of_subject(subject: list[str], negative: frozenset[str], text: _Text) -> Iterator[tuple[bool, int]]:
     """ "with mfa", "disable mfa": yes or no for the thing that the name speaks of."""
-    places = [text.find(stem) for stem in subject]
+    places = [_place_of(stem, text) for stem in subject]
     if -1 not in places:
         index = places[0]
         near = text.stems[max(0, index - 4) : index + 5]
         yield not (_negated(text, index) or any(stem in negative for stem in near)), index
+
+
+def _place_of(stem: str, text: _Text) -> int:
+    """Index of the first word that says it, also of what its letters stand for; -1 when there is none."""
+    found = text.find(stem)
+    spelled = _SPELLED_OUT[stem].search(text.plain) if found < 0 and stem in _SPELLED_OUT else None
+    if spelled is None:
+        return found
+    return next(index for index, (_, span) in enumerate(text.words) if span[1] > spelled.start())
 
 
 def _of_state(positive: frozenset[str], negative: frozenset[str], text: _Text) -> Iterator[tuple[bool, int]]:
