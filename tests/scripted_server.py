@@ -124,7 +124,8 @@ class ScriptedServer:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        # Looks often whether it shall end: half a second, the default, is lost in each test.
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def _next(self, request: dict[str, Any]) -> Reply:
         if self.script:

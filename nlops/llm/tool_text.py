@@ -20,7 +20,10 @@ _WRAPPING = re.compile(
 )
 #: A text with one of these was meant to be a call.
 _MARK = re.compile(r"<tool_calls?>|<function_calls?>|\[TOOL_CALLS?\]", re.IGNORECASE)
-_OPENING = re.compile(r"[{\[]")
+#: How a call, or a list of calls, begins.
+_OPENING = re.compile(r"\{|\[\s*\{")
+#: Characters of a text in which calls are looked for; models write far less, and it takes time that grows with it.
+_LOOKED_AT = 32_000
 _DECODER = json.JSONDecoder()
 
 _NAME_KEYS = ("name", "tool", "function", "tool_name")
@@ -80,14 +83,16 @@ def _strict(text: str) -> Json:
 
 
 def _json_values(text: str) -> Iterator[tuple[int, int, Json]]:
-    """Start, end and value of each outermost JSON object or array in the text."""
+    """Start, end and value of each outermost JSON object, or array that begins with one, in the text."""
     position = 0
-    while (match := _OPENING.search(text, position)) is not None:
+    while (match := _OPENING.search(text, position, _LOOKED_AT)) is not None:
         start = match.start()
         try:
             stop = _DECODER.raw_decode(text, start)[1]
             value = _strict(text[start:stop])
-        except (ValueError, RecursionError):
+        except RecursionError:
+            return  # nested deeper than any call, and each of its levels would be tried anew
+        except ValueError:
             position = start + 1
             continue
         yield start, stop, value
@@ -105,7 +110,7 @@ def _call(item: Any, offered: Collection[str]) -> ToolCall | None:
         return None
     if isinstance(item.get("function"), dict):
         return _call(item["function"], offered)
-    name = next((item[key] for key in _NAME_KEYS if isinstance(item.get(key), str)), None)
+    name: str = next((item[key] for key in _NAME_KEYS if isinstance(item.get(key), str)), "")
     if name not in offered or _is_definition(item):
         return None
     arguments: Json = next((item[key] for key in _ARGUMENT_KEYS if key in item), None)
