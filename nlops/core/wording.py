@@ -722,7 +722,7 @@ def _is_value(found: tuple[Token, ...], index: int, after_verb: int, vocabulary:
         return True
     if token.base in _GROUPS_OF and (token.lower in _NO_HEADS or not _follows_noun(before, vocabulary)):
         return False
-    if token.base in _GROUPS_OF and _names_noun(found, index, vocabulary):
+    if (token.base in _GROUPS_OF or token.lower in _NAMES_TOO) and _names_noun(found, index, vocabulary):
         return True
     if _has_article(found, index, vocabulary):
         following = found[index + 1] if index + 1 < len(found) else None
@@ -786,6 +786,8 @@ _NO_HEADS: Final = word_set(
 def _has_article(found: tuple[Token, ...], index: int, vocabulary: Vocabulary) -> bool:
     """The word is one of a language's common words after an article: "the night shift"."""
     place = index - 1
+    if place > 0 and found[place - 1].lower in ("a", "an") and found[place].text[:1].isupper():
+        return True  # "a Slack channel"
     while place >= 0 and found[place].plain and found[place].text.islower() and not is_noun(found[place], vocabulary):
         if found[place].lower in DETERMINERS:
             return True
@@ -811,6 +813,13 @@ _COMMON: Final = word_set(
     " value values number length amount size limit maximum minimum sort sorted order ordered ascending"
     " descending hold holds contain contains include includes because while once unless although however"
     " therefore instead later soon"
+)
+
+
+#: Those of them that things are called by: "the group support".
+_NAMES_TOO: Final = word_set(
+    "support help problem question answer music food news money sport football game hotel restaurant history math"
+    " maths physics language python machine car stock"
 )
 
 
@@ -909,7 +918,9 @@ def _strange(
             continue
         if index == _final_verb(found):
             continue
-        if token.lower in _QUALIFIERS or known(token.base, vocabulary) or token.base in _GROUPS_OF:
+        if token.lower in _QUALIFIERS or known(token.base, vocabulary):
+            continue
+        if token.base in _GROUPS_OF and not (index - 1 in values and _has_article(found, index, vocabulary)):
             continue
         following = found[index + 1] if index + 1 < len(found) else None
         if following is not None and not following.mark and (is_noun(following, vocabulary) or index + 1 in values):

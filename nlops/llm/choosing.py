@@ -242,6 +242,8 @@ def _is_elsewhere(clause: Clause) -> bool:
     head_place = next((i for i, word in enumerate(words) if clause.head and base(word) == clause.head), -1)
     if head_place < 0:
         return True
+    if head_place < place and clause.verb == "give" and clause.head in _PERSON:
+        return words[place - 1] in ("a", "an", "the", "some")  # "give everyone a raise"
     if head_place < place:
         return not clause.values and any(word in ("of", "about") for word in words[head_place:place])
     between = words[place + 1 : head_place]

@@ -77,21 +77,28 @@ def kind(schema: Mapping[str, Json]) -> str:
     return str(kinds[0]) if kinds else "string"
 
 
+def _described_words(name: str, schema: Mapping[str, Json]) -> set[str]:
+    words = re.findall(r"[^\W\d_]+", str(schema.get("description") or ""))
+    return {base(word) for word in (*words, *split_name(name))}
+
+
 def described_argument(tool: Tool, clause: Clause) -> str:
     """The switch or number of a tool that the clause says in the words of its description, "" for none.
 
     "Let idle sessions end after 45 minutes" is session_minutes, "Minutes after which an idle session ends".
     """
-    said = {token.base for token in clause.tokens if token.plain and token.lower not in wording.STOP_WORDS}
-    best, most = "", max(1.0, 0.75 * len(said) - 0.01)
-    for name in tool.properties:
-        schema = resolved(tool, name)
-        words = re.findall(r"[^\W\d_]+", str(schema.get("description") or ""))
-        shared = len(said & {base(word) for word in (*words, *split_name(name))})
-        numbers = sum(token.text.isdigit() for token in clause.tokens)
-        fits = kind(schema) == "boolean" or (kind(schema) in ("integer", "number") and numbers == 1)
-        if fits and shared > most:
-            best, most = name, shared
+    idle = wording.STOP_WORDS | _INTO | word_set("after before not never don't")
+    said = {token.base for token in clause.tokens if token.plain and token.lower not in idle}
+    numbers = sum(token.text.isdigit() for token in clause.tokens)
+    words = {name: _described_words(name, resolved(tool, name)) for name in tool.properties}
+    if said - {base(word) for word in split_name(tool.path)}.union(*words.values()):
+        return ""  # it speaks of something else, too
+    best, most = "", max(1, len(said) // 2)
+    for name, own in words.items():
+        wanted = kind(resolved(tool, name))
+        fits = wanted == "boolean" or (wanted in ("integer", "number") and numbers == 1)
+        if fits and len(said & own) > most:
+            best, most = name, len(said & own)
     return best
 
 

@@ -124,7 +124,7 @@ class Planner:
         """A sentence that asks for nothing: "We hired Theo.", "liam is back, …"."""
         if step.tool or not _is_statement(step.clause):
             return False
-        if step.clause.tokens[0].lower in _SUBJECTS or _is_told(step.clause):
+        if step.clause.tokens[0].lower in _SUBJECTS | _SUBORDINATORS or _is_told(step.clause):
             return True
         choice = choosing.choose(step.clause, self.index, self.tools, self.memory)
         return choice.tool is None and not choice.alternatives
@@ -306,6 +306,8 @@ def _without_greeting(request: str) -> str:
 _SUBJECTS: Final = word_set("i we he she they it")
 #: What follows a subject where something is wanted: "I need …", "we should …".
 _WISHES: Final = word_set("need want would like can could will shall should must may wish got am are wanna gonna")
+#: They begin a clause that says why.
+_SUBORDINATORS: Final = word_set("since because as although while")
 _PAST: Final = word_set("left went came quit got became took lost forgot began gave made had has is was")
 
 
@@ -314,7 +316,9 @@ def _is_statement(clause: Clause) -> bool:
     words = [token.lower for token in clause.tokens if not token.mark]
     if len(words) > 1 and words[0] in _SUBJECTS:
         return words[1] not in _WISHES and words[1:3] != ["have", "to"]
-    about = words[:1] and (words[0] in ("how", "why") or words[0] in DETERMINERS or not clause.verb)
+    about = words[:1] and (
+        words[0] in ("how", "why") or words[0] in _SUBORDINATORS or words[0] in DETERMINERS or not clause.verb
+    )
     return bool(about) or 0 in clause.values or _is_told(clause)
 
 
@@ -328,10 +332,12 @@ def _is_told(clause: Clause) -> bool:
 
 def _names_told(clause: Clause) -> list[str]:
     """Whom or what a statement is about: its subject, else the names in it."""
-    if 0 in clause.values or _is_told(clause):
+    if _is_told(clause) and verb_groups(clause.tokens[0].base) == ():
         return [clause.tokens[0].text]
-    values = clause.value_tokens()
-    return [token.text for token in values if token.text[:1].isupper()] or [token.text for token in values]
+    acts = next((i for i, token in enumerate(clause.tokens) if token.lower in _PAST or token.lower.endswith("ed")), 0)
+    subject = [clause.tokens[index].text for index in clause.values if index < acts]
+    values = [token.text for token in clause.value_tokens() if not token.lower.endswith("ing")]
+    return subject or [text for text in values if text[:1].isupper()] or values
 
 
 def _list_of(clause: Clause) -> list[int]:
