@@ -43,7 +43,7 @@ from nlops.core.engine import (
     WorkKind,
     advance,
 )
-from nlops.core.prompts import build_messages, system_prompt
+from nlops.core.prompts import PROMPT_VERSION, build_messages, system_prompt
 from nlops.core.secrets import redact
 from nlops.core.tools import OWN_TOOLS
 from nlops.core.types import CallStatus, Json, Message, Role, RunStatus, Tool
@@ -330,6 +330,6 @@ def _accept(tenant_id: uuid.UUID | str, run_id: uuid.UUID | str, claim: Claim, e
             call = Call.objects.get(run=run, key=event.call_id)
             status = event.http_status if isinstance(event, CallReturned) else 0
             _finish_attempt(call, status, event.message if isinstance(event, CallLost) else "")
-        run.model = model_name(run)
+        run.model, run.prompt_version = model_name(run), PROMPT_VERSION
         transition = step(run, event, state=RunState.from_json(run.state))
         return transition.state.work is not None and not transition.state.work.delay
