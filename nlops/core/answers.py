@@ -365,11 +365,9 @@ def _with_names(words: str, call: CallRecord, tool: Tool) -> tuple[str, list[tup
         shown = _short(value)
         for noun in _nouns_of(name, tool):
             pattern = rf"\b(?:an?|the) ({re.escape(noun)})('s)?(?= |$)"
-            named = re.sub(
-                pattern, lambda found, shown=shown: f"the {found[1]} {shown}{found[2] or ''}", words, count=1
-            )
-            if named != words:
-                words = named
+            found = re.search(pattern, words)
+            if found:
+                words = f"{words[: found.start()]}the {found[1]} {shown}{found[2] or ''}{words[found.end() :]}"
                 break
         else:
             left.append((name, value))
