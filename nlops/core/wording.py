@@ -401,7 +401,9 @@ def tokens(text: str) -> list[Token]:
 
 
 _NAMING: Final = word_set("named called titled")
-_PREPOSITIONS: Final = word_set("of for in on at to from by with into onto about within via than like as inside under")
+_PREPOSITIONS: Final = word_set(
+    "of for in on at to from off by with into onto about within via than like as inside under"
+)
 _AUXILIARIES: Final = word_set("is are was were does do did has have can am be been")
 #: Words in capital letters, or with a hyphen, that are no names.
 _NO_NAMES: Final = word_set(
@@ -512,7 +514,7 @@ def analyse(text: str, vocabulary: Vocabulary) -> Clause:
         container=container,
         direct=direct,
         into=any(
-            phrase.preposition in ("to", "into", "from", "onto") and (phrase.noun or phrase.has_value)
+            phrase.preposition in ("to", "into", "from", "off", "onto") and (phrase.noun or phrase.has_value)
             for phrase in phrases
         ),
         contents=re.search(r"^what(?:'s| is| does| do we have)?(?: stored| kept)? (?:in|inside|contain)\b", words)
@@ -570,7 +572,7 @@ def _meant_groups(verb: str, verb_at: int, after: tuple[Token, ...]) -> tuple[st
     if verb == "have" and verb_at > 1 and (first in ("new", "another") or (first == "a" and second == "new")):
         return ("request", "create")
     if verb == "give":
-        return ("read",) if (after and after[0].lower in ("me", "us")) or not after else ("grant", "create")
+        return ("read",) if (after and after[0].lower in ("me", "us")) or not after else ("grant", "update", "reset")
     return verb_groups(verb)
 
 
@@ -655,7 +657,7 @@ def _parted(found: tuple[Token, ...], index: int) -> str:
     if found[index].base not in _SEPARABLE:
         return ""
     for token in found[index + 2 : index + 7]:
-        if token.mark or token.lower in _PREPOSITIONS - {"on"}:
+        if token.mark or token.lower in _PREPOSITIONS - {"on", "off"}:
             return ""
         joined = phrasal(found[index].lower, token.lower)
         if joined:
@@ -884,7 +886,7 @@ def _stands_alone(found: tuple[Token, ...], index: int) -> bool:
     )
 
 
-_WHERE: Final = word_set("to into from in of within inside on under for onto")
+_WHERE: Final = word_set("to into from off in of within inside on under for onto")
 
 
 def _roles(verb: str, phrases: list[_Phrase]) -> tuple[str, bool, str, bool]:

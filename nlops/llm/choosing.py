@@ -175,7 +175,7 @@ def _verb_fits(tool: Tool, found: Profile, clause: Clause) -> bool:
         return any(word.startswith(clause.verb[:5]) for word in found.words)
     if set(clause.groups) & found.groups:
         return not _opposes(clause, found)
-    if not wording.near_groups(clause.groups[:1]) & found.groups:
+    if clause.verb == "give" or not wording.near_groups(clause.groups[:1]) & found.groups:
         return False
     if set(clause.groups) & _BY_STATE and "update" in found.groups:
         return any(set(split_name(name)) & _STATES or name in _STATES for name in tool.properties)

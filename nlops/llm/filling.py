@@ -28,7 +28,7 @@ _TECHNICAL: Final = word_set(
     " briefrepresentation"
 )
 _PEOPLE_ARGUMENTS: Final = word_set("actor user username owner assignee author creator member requester by person")
-_INTO: Final = word_set("to into from in of within inside on onto under for at")
+_INTO: Final = word_set("to into from off in of within inside on onto under for at")
 _FROM_DATE: Final = word_set(
     "from since start after begin beginning gte gt min newer created_after start_date datefrom"
 )
@@ -622,6 +622,9 @@ class Filler:
                 self.clause.tokens[index].possessive and not placed
             )
             name = free[0] if inner and len(free) > 1 else free[-1]
+            if len(free) == 1 and self._is_container(index, name):
+                self.taken.add(index)  # the model would take it for the name
+                continue
             if len(free) == 1 and self._is_other_kind(index, name):
                 continue
             if self._put(name, self.clause.tokens[index].text, index):
@@ -638,6 +641,13 @@ class Filler:
             if token.base == self.clause.verb:
                 return ""
         return ""
+
+    def _is_container(self, index: int, name: str) -> bool:
+        """ "delete everyone in Sales": the value says where the things are, none of which is named."""
+        inside = self._preposition_before(index) in ("in", "from", "off", "inside", "within", "under")
+        unnamed = kind_of(self.tool, name, self.target) == self.target and self.clause.head != ""
+        means_target = self.target in self.meanings(self.clause.head) | wording.synonyms(self.clause.head)
+        return inside and unnamed and means_target and self.tool.method not in ("GET", "HEAD")
 
     def _is_other_kind(self, index: int, name: str) -> bool:
         """The value stands beside a word for another kind than the argument's."""
