@@ -236,7 +236,7 @@ class EmbeddedPostgres:
             left = Path(note.read_text(encoding="utf-8"))
             if left.name.startswith("nlops-pg-"):
                 shutil.rmtree(left, ignore_errors=True)
-        for base in (tempfile.gettempdir(), "/tmp"):  # noqa: S108  # nosec B108 - mkdtemp makes it private
+        for base in (tempfile.gettempdir(), "/tmp"):  # noqa: S108  # mkdtemp makes it private  # nosec B108
             if socket_path_fits(Path(base) / "nlops-pg-12345678"):
                 chosen = Path(tempfile.mkdtemp(prefix="nlops-pg-", dir=base))
                 note.write_text(str(chosen), encoding="utf-8")

@@ -11,7 +11,7 @@ import ctypes
 import json
 import os
 import signal
-import subprocess  # nosec B404 - starting processes is what this module is for
+import subprocess  # starting processes is what this module is for  # nosec B404
 import sys
 import threading
 import time
@@ -95,7 +95,7 @@ def spawn(command: Command, log: Path) -> subprocess.Popen[bytes]:
     parent = os.getpid()
     account = command.account
     with log.open("ab") as output:
-        return subprocess.Popen(  # noqa: S603  # nosec B603 - the arguments are our own
+        return subprocess.Popen(  # noqa: S603  # the arguments are our own  # nosec B603
             list(command.arguments),
             env=command.environment,
             cwd=command.directory,

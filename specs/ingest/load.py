@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import subprocess  # nosec B404 - our own interpreter runs our own file
+import subprocess  # our own interpreter runs our own file  # nosec B404
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,7 +164,7 @@ def _parse_yaml(text: str) -> Json:
     """The YAML document, parsed by a child process that may crash or be stopped."""
     command = [sys.executable, "-I", str(_PARSER), str(YAML_MEMORY_BYTES), str(YAML_CPU_SECONDS)]
     try:
-        done = subprocess.run(  # noqa: S603  # nosec B603 - no shell, no input in the arguments
+        done = subprocess.run(  # noqa: S603  # no shell, no input in the arguments  # nosec B603
             command, input=text.encode(), capture_output=True, timeout=YAML_WALL_SECONDS, check=False, env={}
         )
     except subprocess.TimeoutExpired as error:

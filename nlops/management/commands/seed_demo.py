@@ -117,5 +117,5 @@ def _product(tenant: Tenant, url: str, description: bytes, client: tuple[str, st
                 auth_kind=AuthKind.OAUTH2_PASSWORD,
                 username=client[0],
                 secret=client[1],
-                token_url="/auth/token",  # noqa: S106  # nosec B106 - an address
+                token_url="/auth/token",  # noqa: S106  # an address  # nosec B106
             )
