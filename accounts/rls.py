@@ -135,7 +135,7 @@ class WatcherFunction(Operation):
         table = quote(from_state.apps.get_model(app_label, self.model)._meta.db_table)
         schema_editor.execute(f"DROP FUNCTION {self.name}()")
         schema_editor.execute(f"DROP POLICY {quote(f'watch_{self.name}')} ON {table}")
-        schema_editor.execute(f"REVOKE SELECT ON {table} FROM {WATCHER}")  # noqa: S608
+        schema_editor.execute(f"REVOKE SELECT ON {table} FROM {WATCHER}")  # noqa: S608  # nosec B608
 
     def describe(self) -> str:
         return f"Open {self.model}'s {', '.join(self.columns)} to the watcher function {self.name}"
