@@ -489,6 +489,10 @@ def analyse(text: str, vocabulary: Vocabulary) -> Clause:
         for index, token in enumerate(found)
         if index not in values and not verb_at <= index < verb_at + length and is_noun(token, vocabulary)
     )
+    # "users whose department is Sales": Sales names no thing
+    attribute_at = next((index for index, token in enumerate(found) if token.lower == "whose"), len(found)) or len(
+        found
+    )
     phrases = _phrases(found, verb_at + length, set(values), vocabulary)
     head, plural, container, direct = _roles(verb, phrases)
     words = " ".join(token.lower for token in found)
@@ -521,7 +525,7 @@ def analyse(text: str, vocabulary: Vocabulary) -> Clause:
         is not None,
         counts=re.search(r"\b(?:how many|numbers? of|count)\b", words) is not None,
         values=tuple(values),
-        named_things=sum(_things(found, index) for index in values),
+        named_things=sum(_things(found, index) for index in values if index < attribute_at),
         qualifiers=tuple(token.base for token in found if token.lower in _QUALIFIERS or token.lower in _ORDER),
         strange=tuple(_strange(found, verb_at, length, set(values), vocabulary)),
         refers=_refers(found),
@@ -641,6 +645,8 @@ def _verb(found: tuple[Token, ...], vocabulary: Vocabulary) -> tuple[int, str, i
     for index in range(start + 1, len(found)):
         # "bob needs a new password", "alice's account should be locked": the first sure verb
         token = found[index]
+        if token.lower in _ASKING:
+            continue  # "users whose department is Sales"
         if _is_verb(token) and not is_noun_verb(token.base) and found[index - 1].lower not in DETERMINERS:
             if token.base in _STATIVE and index != start + 1:
                 continue

@@ -622,7 +622,7 @@ class Filler:
                 self.clause.tokens[index].possessive and not placed
             )
             name = free[0] if inner and len(free) > 1 else free[-1]
-            if len(free) == 1 and self._is_container(index, name):
+            if self._is_attribute(index) or (len(free) == 1 and self._is_container(index, name)):
                 self.taken.add(index)  # the model would take it for the name
                 continue
             if len(free) == 1 and self._is_other_kind(index, name):
@@ -641,6 +641,11 @@ class Filler:
             if token.base == self.clause.verb:
                 return ""
         return ""
+
+    def _is_attribute(self, index: int) -> bool:
+        """ "the user whose e-mail is x@y": it tells which thing is meant, but is not its name."""
+        before = [token.lower for token in self.clause.tokens[:index]]
+        return "whose" in before[1:] and not IDENTIFYING & set(before[before.index("whose") :])
 
     def _is_container(self, index: int, name: str) -> bool:
         """ "delete everyone in Sales": the value says where the things are, none of which is named."""

@@ -181,3 +181,9 @@ def test_a_setting_is_only_meant_when_all_words_speak_of_it() -> None:
 def test_an_abbreviation_in_an_argument_s_name_is_said_in_full(said: str, value: bool) -> None:
     assert not invented(trace({"require_mfa": value}, Sources(said=[said]), SETTINGS))
     assert invented(trace({"require_mfa": not value}, Sources(said=[said]), SETTINGS))
+
+
+def test_an_attribute_is_no_name() -> None:
+    assert plain(Talk().say("users whose department is Sales")) == ("list_users", {"department": "Sales"})
+    assert plain(Talk().say("delete the user whose email is a@b.example")) == ("delete_user", {})
+    assert plain(Talk().say("delete the user whose name is bob")) == ("delete_user", {"username": "bob"})
