@@ -31,6 +31,7 @@ from conversations.recording import append_events, lock, save
 from nlops.core.checkpoints import is_secret
 from nlops.core.engine import (
     Begun,
+    Bounds,
     CallBlocked,
     CallLost,
     CallReturned,
@@ -98,6 +99,11 @@ def _claim(tenant_id: uuid.UUID | str, run_id: uuid.UUID | str) -> Claim | None:
             return None
         state = RunState.from_json(run.state)
         if state.work is None:
+            return None
+        # Counted here, too: a step that kills its worker each time never gets to `advance`.
+        state.steps += 1
+        if state.steps > Bounds().steps:
+            step(run, _after_a_fault(Claim(state, uuid.uuid4())), state=state)
             return None
         if state.work.kind is WorkKind.SEND_CALL:
             early = _before_sending(run, state)

@@ -100,7 +100,7 @@ class RunState(Storable):
     answer: Answer | None = None
     #: lowest confidence that the model told, None when it told none
     confidence: float | None = None
-    #: steps taken
+    #: steps taken, and times that a worker took the run up
     steps: int = 0
     #: model requests made
     model_calls: int = 0
@@ -121,8 +121,8 @@ class RunState(Storable):
 class Bounds:
     """How far a run may go; the one that is hit is named to the person."""
 
-    #: transitions
-    steps: int = 80
+    #: transitions, and times that a worker took the run up
+    steps: int = 160
     #: model requests
     model_calls: int = 14
     #: calls planned

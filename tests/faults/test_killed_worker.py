@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -168,3 +169,22 @@ def test_the_sweeper_finds_a_run_whose_worker_died_and_whose_word_was_lost(chat,
     assert sweep_runs() == 0, "its worker lives"
     kill(worker)
     assert sweep_runs() == 1
+
+
+def test_a_step_that_kills_its_worker_every_time_ends_the_run_and_does_not_turn_for_ever(chat, monkeypatch):
+    class Killed(BaseException):
+        """What a worker sees of its own death: nothing that it could catch."""
+
+    def die(*args: object) -> None:
+        raise Killed
+
+    monkeypatch.setattr("conversations.flows.advance._perform", die)
+    chat.say("List all groups", work=False)
+    for _ in range(200):
+        with tenant_context(chat.tenant_id):
+            Run.objects.update(lease_until=timezone.now())
+        with contextlib.suppress(Killed):
+            chat.work()
+        if chat.status == "failed":
+            break
+    assert chat.status == "failed"
