@@ -163,7 +163,7 @@ STOP_WORDS: Final = word_set(
     " complete current existing available specific profile overview record summary card think know mean feel"
     " believe say single new out up down off over under again still ever already currently belong belongs"
     " belonging using use used many much than it's that's what's who's there's where's quick quickly right"
-    " away asap everything anything something nothing really actually maybe perhaps able exist exists lot bit"
+    " away back through asap everything anything something nothing really actually maybe perhaps able exist exists lot bit"
     " happen happens happened happening occur occurs occurred kind able under between during along during"
     " whole entire"
 )
@@ -553,7 +553,7 @@ def _continues_name(whole: list[Token], token: Token, vocabulary: Vocabulary) ->
         return False
     if whole[-2].lower in _NAMING:
         return token.text[:1].isupper() or token.text.isdigit()
-    return all(_may_be_name(part, vocabulary) for part in (*tokens(last.text), token))
+    return _may_be_name(token, vocabulary) and (" " in last.text or _may_be_name(last, vocabulary))
 
 
 def _may_be_name(token: Token, vocabulary: Vocabulary) -> bool:

@@ -6,6 +6,7 @@ import functools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from nlops.core import wording
@@ -210,7 +211,14 @@ def _thing_fits(tool: Tool, found: Profile, clause: Clause, index: OperationInde
     if "read" in found.groups:
         own = clause.verb == next(iter(found.summary_nouns), "") and not wording.is_generic(clause.verb)
         return bool(set(clause.nouns) & things) or (own and 0 < found.slots == clause.named_things)
-    return bool(clause.values) or clause.refers
+    return (bool(clause.values) or clause.refers) and not _is_phrase(found, clause)
+
+
+def _is_phrase(found: Profile, clause: Clause) -> bool:
+    """ "enable dark mode": more plain words side by side than there are values to name, so none of them is one."""
+    words = [clause.tokens[index] for index in clause.values]
+    beside = any(second.start == first.end + 1 for first, second in pairwise(words))
+    return beside and found.slots < len(words) and all(token.plain and token.text.islower() for token in words)
 
 
 def _is_the_object(found: Profile, clause: Clause, index: OperationIndex) -> bool:

@@ -132,6 +132,7 @@ def test_two_words_make_one_verb(request_: str, operation: str, arguments: dict[
         "let the dog out",
         "how many planets are there",
         "what happened in 1989?",
+        "enable dark mode",
     ],
 )
 def test_other_products_and_other_matters_are_refused(request_: str) -> None:
