@@ -188,8 +188,19 @@ def _short(value: Json) -> str:
     return text if len(text) <= 60 else text[:59] + "…"
 
 
+#: "List the members of a group", "Show all audit log entries"
+_LISTING: Final = re.compile(
+    r"(?:list|search|find|show all|get all)(?: all)?(?: the)? (?!who|what|which)([a-z][a-z -]{2,40}?s)"
+    r"(?: (?:of|in|for|by|from|on|with) .*)?",
+    re.IGNORECASE,
+)
+
+
 def _noun(tool: Tool) -> str:
-    """The kind of thing that the path is about, in the singular: "user", "access request"."""
+    """The kind of thing that the operation is about, in the singular: "user", "audit log entry"."""
+    listed = _LISTING.fullmatch(_title(tool)) if tool.effect is Effect.READ else None
+    if listed and listed[1].split()[-1].lower() != "status":
+        return _singular(listed[1].lower())
     segments = [part for part in tool.path.split("/") if part]
     while segments and (segments[-1].lower() in _VERBS or re.fullmatch(r"v\d+|api", segments[-1])):
         segments.pop()

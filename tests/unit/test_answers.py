@@ -326,3 +326,10 @@ def test_prose_with_something_new_is_not_supported(text: str) -> None:
 def test_prose_without_a_succeeded_call_is_not_supported() -> None:
     assert not supported("Nothing to say.", [], "x")
     assert not supported("Nothing to say.", [call(LIST, None, status=CallStatus.FAILED)], "x")
+
+
+def test_a_list_is_called_what_the_operation_calls_it() -> None:
+    of = tool("GET", "/audit-log", "List audit log entries")
+    assert told(of, {"items": [{"id": 1}, {"id": 2}], "total": 2}).text == "Found 2 audit log entries."
+    of = tool("GET", "/groups/{name}/members", "List the members of a group")
+    assert told(of, {"items": []}, arguments={"name": "Sales"}).text.startswith("No members")
