@@ -164,8 +164,8 @@ STOP_WORDS: Final = word_set(
     " believe say single new out up down off over under again still ever already currently belong belongs"
     " belonging using use used many much than it's that's what's who's there's where's quick quickly right"
     " away back through asap everything anything something nothing really actually maybe perhaps"
-    " able exist exists lot bit happen happens happened happening occur occurs occurred kind able under between during along during"
-    " whole entire"
+    " able exist exists lot bit happen happens happened happening occur occurs occurred"
+    " kind under between during along whole entire"
 )
 
 #: Pronouns for persons that name nobody: they stand for the noun, never for a value.
