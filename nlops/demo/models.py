@@ -6,7 +6,7 @@ import base64
 import hashlib
 from typing import Any
 
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
@@ -53,6 +53,9 @@ class Owned(models.Model):
         abstract = True
 
 
+USER_STATUSES = ("active", "disabled")
+
+
 class Account(Owned):
     """A user of the product."""
 
@@ -63,7 +66,7 @@ class Account(Owned):
     last_name = models.CharField(max_length=60, blank=True)
     department = models.CharField(max_length=60, blank=True)
     description = models.CharField(max_length=200, blank=True)
-    status = models.CharField(max_length=10, default="active", choices=[("active", "active"), ("disabled", "disabled")])
+    status = models.CharField(max_length=10, default="active", choices=[(name, name) for name in USER_STATUSES])
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "username"], name="one_user_of_a_name")]
@@ -126,8 +129,12 @@ class Secret(models.Model):
         return self.name
 
     @property
-    def value(self) -> str:
-        return _fernet().decrypt(self.sealed.encode()).decode()
+    def value(self) -> str | None:
+        """The plain value; None when it was sealed with another key."""
+        try:
+            return _fernet().decrypt(self.sealed.encode()).decode()
+        except InvalidToken:
+            return None
 
     @value.setter
     def value(self, plain: str) -> None:
@@ -138,15 +145,16 @@ def _fernet() -> Fernet:
     return Fernet(base64.urlsafe_b64encode(hashlib.sha256(settings.SECRET_KEY.encode()).digest()))
 
 
+REQUEST_STATUSES = ("pending", "approved", "denied", "cancelled")
+
+
 class AccessRequest(Owned):
     """A user asks for access to a safe."""
 
     account = models.ForeignKey(Account, on_delete=models.CASCADE)
     safe = models.ForeignKey(Safe, on_delete=models.CASCADE)
     reason = models.CharField(max_length=200)
-    status = models.CharField(
-        max_length=10, default="pending", choices=[(name, name) for name in ("pending", "approved", "denied")]
-    )
+    status = models.CharField(max_length=10, default="pending", choices=[(name, name) for name in REQUEST_STATUSES])
     decided_at = models.DateTimeField(null=True)
 
 

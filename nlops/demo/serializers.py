@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from django.core.validators import RegexValidator
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
@@ -20,11 +21,16 @@ USERNAME = RegexValidator(
 )
 
 
-def plain_text(value: str) -> None:
-    """Letters, digits and spaces only; the message names the first character that is not."""
+def plain_text(value: str, field: serializers.Field) -> None:
+    """Letters, digits and spaces only; the message names the field and the first character that is not."""
     wrong = re.search(r"[^\w ]|_", value)
     if wrong:
-        raise ValidationError(f"may contain letters, digits and spaces only; '{wrong[0]}' is not allowed.")
+        raise ValidationError(
+            f"{field.field_name} may contain letters, digits and spaces only; '{wrong[0]}' is not allowed."
+        )
+
+
+plain_text.requires_context = True  # type: ignore[attr-defined]
 
 
 def strong_password(value: str) -> None:
@@ -40,20 +46,32 @@ def strong_password(value: str) -> None:
         raise ValidationError(f"The password needs {', '.join(broken)}.")
 
 
-class PasswordField(serializers.CharField):
-    """Written, never read."""
+class HiddenField(serializers.CharField):
+    """Written, never read; the description says so by its format."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(write_only=True, trim_whitespace=False, style={"input_type": "password"}, **kwargs)
+
+
+class HiddenFieldExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """How a hidden field stands in the description. Here, so that it is known before the first one is made."""
+
+    target_class = HiddenField
+    match_subclasses = True
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        """The schema of the field; its help text and writeOnly are added by the caller."""
+        return {"type": "string", "format": "password", "minLength": 1}
+
+
+class PasswordField(HiddenField):
+    """A password with its rules."""
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault(
             "help_text", "At least 10 characters with an upper-case letter, a lower-case letter and a digit"
         )
-        super().__init__(
-            write_only=True,
-            validators=[strong_password],
-            style={"input_type": "password"},
-            trim_whitespace=False,
-            **kwargs,
-        )
+        super().__init__(validators=[strong_password], **kwargs)
 
 
 class DescriptionField(serializers.CharField):
@@ -128,6 +146,12 @@ class GroupFields(serializers.Serializer):
     description = DescriptionField()
 
 
+class GroupChange(serializers.Serializer):
+    """Fields of a group that can be changed."""
+
+    description = DescriptionField()
+
+
 class GroupOut(serializers.ModelSerializer):
     members = serializers.IntegerField(source="members.count", help_text="Number of members")
 
@@ -143,6 +167,12 @@ class MemberIn(serializers.Serializer):
 
 class SafeFields(serializers.Serializer):
     name = serializers.CharField(validators=[NAME], help_text="Name of the safe, unique")
+    description = DescriptionField()
+
+
+class SafeChange(serializers.Serializer):
+    """Fields of a safe that can be changed."""
+
     description = DescriptionField()
 
 
@@ -170,9 +200,7 @@ class SecretIn(serializers.Serializer):
     login = serializers.CharField(
         required=False, allow_blank=True, max_length=60, help_text="Login the secret belongs to"
     )
-    value = serializers.CharField(
-        write_only=True, style={"input_type": "password"}, trim_whitespace=False, help_text="The secret value itself"
-    )
+    value = HiddenField(help_text="The secret value itself")
 
 
 class SecretOut(serializers.ModelSerializer):
@@ -230,6 +258,11 @@ class Health(serializers.Serializer):
     version = serializers.CharField()
 
 
+class Version(serializers.Serializer):
+    name = serializers.CharField()
+    version = serializers.CharField()
+
+
 class Statistics(serializers.Serializer):
     users = serializers.IntegerField()
     groups = serializers.IntegerField()
@@ -242,6 +275,7 @@ class MaintenanceReport(serializers.Serializer):
     job = serializers.CharField()
     seconds = serializers.FloatField()
     removed_tokens = serializers.IntegerField()
+    removed_replies = serializers.IntegerField()
 
 
 def page_of(item: type[serializers.BaseSerializer], name: str) -> Any:

@@ -1,4 +1,7 @@
-"""Settings of Keyring. From the environment: DEMO_DATABASE_URL, DEMO_CLIENTS, DEMO_TOKEN_SECONDS, DEMO_RATE."""
+"""Settings of Keyring.
+
+From the environment: DEMO_DATABASE_URL, DEMO_CLIENTS, DEMO_SECRET_KEY, DEMO_TOKEN_SECONDS, DEMO_RATE.
+"""
 
 import hashlib
 
@@ -7,6 +10,8 @@ import environ
 env = environ.Env()
 
 DATABASES = {"default": env.db_url("DEMO_DATABASE_URL")}
+# A change, its audit entry and its idempotent reply are one.
+DATABASES["default"]["ATOMIC_REQUESTS"] = True
 DATABASES["default"]["OPTIONS"] = {**DATABASES["default"].get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": 8}}
 #: "workspace:name:password,…": the clients that may log in, one workspace each.
 DEMO_CLIENTS = env.str("DEMO_CLIENTS", "")
@@ -15,7 +20,8 @@ DEMO_TOKEN_SECONDS = env.int("DEMO_TOKEN_SECONDS", 120)
 #: Requests per minute and client; reveals of secrets have a tenth of it.
 DEMO_RATE = env.int("DEMO_RATE", 600)
 
-# Only what is written in this process's own database depends on it.
+#: Seals the secrets and signs the cursors. Without one of its own it follows from the clients: secrets that were
+#: stored before DEMO_CLIENTS changed can then be rotated or deleted, not revealed.
 SECRET_KEY = env.str("DEMO_SECRET_KEY", hashlib.sha256(f"keyring {DEMO_CLIENTS}".encode()).hexdigest())
 DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
@@ -26,7 +32,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "nlops.demo",
 ]
-MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
+MIDDLEWARE = ["nlops.demo.problems.refuse_null_characters", "django.middleware.common.CommonMiddleware"]
 APPEND_SLASH = False
 ROOT_URLCONF = "nlops.demo.urls"
 ASGI_APPLICATION = "nlops.demo.asgi.application"
@@ -41,7 +47,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["nlops.demo.tokens.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["nlops.demo.parsers.JSONParser"],
     "DEFAULT_THROTTLE_CLASSES": ["nlops.demo.throttles.ClientThrottle"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "nlops.demo.problems.problem_details",
@@ -51,7 +57,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Keyring",
     "DESCRIPTION": "Who may use which secret: users, groups, safes, access requests and the audit log.",
-    "VERSION": "1.4.0",
+    "VERSION": "1.5.0",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],
@@ -60,6 +66,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "nlops.demo.description.describe_path_parameters",
+        "nlops.demo.description.describe_problems",
     ],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "TAGS": [

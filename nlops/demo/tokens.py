@@ -28,19 +28,24 @@ REFRESH_FOR = timedelta(hours=12)
 @require_POST
 def token(request: HttpRequest) -> JsonResponse:
     """POST /auth/token: grant_type=password with username and password, or grant_type=refresh_token."""
-    match request.POST.get("grant_type"):
+    given = request.POST.dict()
+    needed = {"password": ("username", "password"), "refresh_token": ("refresh_token",)}
+    missing = [name for name in ("grant_type", *needed.get(given.get("grant_type", ""), ())) if not given.get(name)]
+    if missing or "\0" in "".join(given.values()):
+        return _refuse("invalid_request", f"Missing: {', '.join(missing)}." if missing else "Null characters.")
+    match given["grant_type"]:
         case "password":
-            client = Client.objects.filter(name=request.POST.get("username", "")).first()
-            if client is None or not check_password(request.POST.get("password", ""), client.password):
+            client = Client.objects.filter(name=given["username"]).first()
+            if client is None or not check_password(given["password"], client.password):
                 return _refuse("invalid_grant", "The user name or the password is wrong.")
         case "refresh_token":
             old = Token.objects.filter(
-                refresh=_hash(request.POST.get("refresh_token", "")), refresh_expires_at__gt=timezone.now()
+                refresh=_hash(given["refresh_token"]), refresh_expires_at__gt=timezone.now()
             ).first()
-            if old is None:
+            # Of several who hold it, the one who removes it gets the new one.
+            if old is None or not Token.objects.filter(pk=old.pk).delete()[0]:
                 return _refuse("invalid_grant", "The refresh token is unknown or has expired.")
             client = old.client
-            old.delete()
         case _:
             return _refuse("unsupported_grant_type", "grant_type must be password or refresh_token.")
     return JsonResponse(_issue(client), headers={"Cache-Control": "no-store"})
@@ -83,7 +88,9 @@ class BearerAuthentication(BaseAuthentication):
         return found.client, found
 
     def authenticate_header(self, request: Request) -> str:
-        return 'Bearer realm="keyring", error="invalid_token"'
+        """The challenge of a 401; an error is named only to who gave a token (RFC 6750 section 3.1)."""
+        given = "Authorization" in request.headers
+        return 'Bearer realm="keyring"' + (', error="invalid_token"' if given else "")
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

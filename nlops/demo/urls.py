@@ -1,7 +1,10 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from nlops.demo import tokens, views
+from nlops.demo import problems, tokens, views
+
+handler404 = problems.no_such_path
+handler500 = problems.own_fault
 
 urlpatterns = [
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="description"),
@@ -28,9 +31,11 @@ urlpatterns = [
     path("access-requests/<int:request_id>", views.OneAccessRequest.as_view()),
     path("access-requests/<int:request_id>/approve", views.ApproveAccessRequest.as_view()),
     path("access-requests/<int:request_id>/deny", views.DenyAccessRequest.as_view()),
+    path("access-requests/<int:request_id>/cancel", views.CancelAccessRequest.as_view()),
     path("audit-log", views.AuditLog.as_view()),
     path("audit-log/<int:entry_id>", views.OneAuditEntry.as_view()),
     path("system/health", views.SystemHealth.as_view()),
+    path("system/version", views.SystemVersion.as_view()),
     path("system/settings", views.Settings.as_view()),
     path("system/statistics", views.SystemStatistics.as_view()),
     path("system/maintenance", views.Maintenance.as_view()),

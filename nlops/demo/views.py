@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
-from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -21,8 +23,11 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer, DateTimeField
 from rest_framework.views import APIView
 
+from nlops.demo import pages
 from nlops.demo import serializers as forms
 from nlops.demo.models import (
+    REQUEST_STATUSES,
+    USER_STATUSES,
     AccessRequest,
     Account,
     AuditEntry,
@@ -35,16 +40,25 @@ from nlops.demo.models import (
     Token,
     Workspace,
 )
-from nlops.demo.problems import Duplicate, Unprocessable
+from nlops.demo.problems import Duplicate, Unprocessable, Unreadable
 from nlops.demo.throttles import ClientThrottle, RevealThrottle
 
 #: Seconds that the slow operations take.
 SLOW_SECONDS = 3.0
-VERSION = "1.4.0"
+#: How long an Idempotency-Key is remembered at least.
+REMEMBER_REPLIES = timedelta(hours=24)
+VERSION = settings.SPECTACULAR_SETTINGS["VERSION"]
 PAGE = [
-    OpenApiParameter("limit", int, description="How many entries to return, 1 to 100"),
+    OpenApiParameter(
+        "limit",
+        {"type": "integer", "minimum": 1, "maximum": pages.MOST, "default": pages.USUAL},
+        description="How many entries to return, 1 to 100",
+    ),
     OpenApiParameter("cursor", str, description="next_cursor of the page before"),
 ]
+
+#: What people call them, where that differs from the model's name.
+_KINDS = {Account: "user", AccessRequest: "access request", AuditEntry: "audit log entry"}
 
 
 def described(tag: str, name: str, summary: str, **options: Any) -> Callable[..., Any]:
@@ -62,11 +76,15 @@ def idempotent(view: Callable[..., Response]) -> Callable[..., Response]:
         key = request.headers.get("Idempotency-Key", "")
         if not key:
             return view(self, request, *args, **kwargs)
-        fingerprint = hashlib.sha256(json.dumps([request.path, request.data], sort_keys=True).encode()).hexdigest()
+        if len(key) > 100:
+            raise Unprocessable({"Idempotency-Key": "An Idempotency-Key has at most 100 characters."})
+        # Keyed, because the body may hold a password.
+        asked = json.dumps([request.method, request.path, request.data], sort_keys=True)
+        fingerprint = salted_hmac("keyring.idempotency", asked, algorithm="sha256").hexdigest()
         with transaction.atomic():
             # The client's row is locked, so that two requests with one key wait for each other.
             client = Client.objects.select_for_update().get(pk=request.user.pk)
-            before = IdempotentReply.objects.filter(client=client, key=key[:100]).first()
+            before = IdempotentReply.objects.filter(client=client, key=key).first()
             if before is not None and before.fingerprint != fingerprint:
                 raise Unprocessable({"Idempotency-Key": "This key was used for another request."})
             if before is not None:
@@ -74,7 +92,7 @@ def idempotent(view: Callable[..., Response]) -> Callable[..., Response]:
             response = view(self, request, *args, **kwargs)
             body = json.loads(json.dumps(response.data, default=str)) if response.data is not None else None
             IdempotentReply.objects.create(
-                client=client, key=key[:100], fingerprint=fingerprint, status=response.status_code, body=body
+                client=client, key=key, fingerprint=fingerprint, status=response.status_code, body=body
             )
             return response
 
@@ -88,11 +106,11 @@ class View(APIView):
     def workspace(self) -> Workspace:
         return self.request.user.workspace
 
-    def find(self, model: Any, **lookup: str) -> Any:
+    def find(self, model: Any, **lookup: str | int) -> Any:
         """One object of the workspace; 404 that names what was not found."""
         found = model.objects.filter(workspace=self.workspace, **lookup).first()
         if found is None:
-            kind = {Account: "user", AccessRequest: "access request"}.get(model, model.__name__.lower())
+            kind = _KINDS.get(model, model.__name__.lower())
             raise NotFound(f"There is no {kind} “{next(iter(lookup.values()))}”.")
         return found
 
@@ -122,19 +140,15 @@ class View(APIView):
         except IntegrityError as error:
             raise Duplicate(f"There is a {kind} “{row}” already.") from error
 
+    def choice(self, name: str, choices: Sequence[str]) -> str:
+        """A query parameter that takes one of several values; "" when it is not given."""
+        given = self.request.query_params.get(name, "").lower()
+        if given and given not in choices:
+            raise Unprocessable({name: f"{name} must be one of {', '.join(choices)}."})
+        return given
+
     def page(self, rows: QuerySet[Any], form: type[BaseSerializer]) -> Response:
-        """One page by id; the cursor is opaque to clients."""
-        text = self.request.query_params
-        try:
-            limit = int(text.get("limit", 20))
-            after = int(text.get("cursor") or 0)
-        except ValueError:
-            raise Unprocessable({"limit": "limit and cursor must be numbers from an earlier page."}) from None
-        if not 1 <= limit <= 100:
-            raise Unprocessable({"limit": "limit must be between 1 and 100."})
-        found = list(rows[after : after + limit + 1])
-        more = str(after + limit) if len(found) > limit else None
-        return Response({"items": form(found[:limit], many=True).data, "next_cursor": more, "total": rows.count()})
+        return pages.page(rows, form, self.request.query_params)
 
 
 # --- users ----------------------------------------------------------------------------------------------------
@@ -148,16 +162,17 @@ class Users(View):
         description="List all users, or those of a department or a status.",
         parameters=[
             OpenApiParameter("department", str, description="Only users of this department"),
-            OpenApiParameter("status", str, enum=["active", "disabled"], description="Only users with this status"),
+            OpenApiParameter("status", str, enum=USER_STATUSES, description="Only users with this status"),
             *PAGE,
         ],
         responses=forms.page_of(forms.User, "UserPage"),
     )
     def get(self, request: Request) -> Response:
         rows = Account.objects.filter(workspace=self.workspace).order_by("username")
-        for field in ("department", "status"):
-            if request.query_params.get(field):
-                rows = rows.filter(**{f"{field}__iexact": request.query_params[field]})
+        if request.query_params.get("department"):
+            rows = rows.filter(department__iexact=request.query_params["department"])
+        if status := self.choice("status", USER_STATUSES):
+            rows = rows.filter(status=status)
         return self.page(rows, forms.User)
 
     @described(
@@ -171,7 +186,7 @@ class Users(View):
     @idempotent
     def post(self, request: Request) -> Response:
         data = self.read(forms.UserCreation)
-        row = Account(workspace=self.workspace, **{**data, "password": _hashed(data["password"])})
+        row = Account(workspace=self.workspace, **{**data, "password": make_password(data["password"])})
         self.save(row, "user")
         self.audit("create_user", row)
         return Response(forms.User(row).data, 201)
@@ -267,7 +282,7 @@ class UserPassword(View):
     )
     def put(self, request: Request, username: str) -> Response:
         row = self.user_named(username)
-        row.password = _hashed(self.read(forms.NewPassword)["password"])
+        row.password = make_password(self.read(forms.NewPassword)["password"])
         row.save()
         self.audit("reset_user_password", row)
         return Response(status=204)
@@ -284,12 +299,6 @@ class UserGroups(View):
     )
     def get(self, request: Request, username: str) -> Response:
         return self.page(self.user_named(username).groups.order_by("name"), forms.GroupOut)
-
-
-def _hashed(password: str) -> str:
-    from django.contrib.auth.hashers import make_password
-
-    return make_password(password)
 
 
 # --- groups ---------------------------------------------------------------------------------------------------
@@ -332,6 +341,21 @@ class OneGroup(View):
 
     @described(
         "Groups",
+        "update_group",
+        "Update a group",
+        description="Change the description of a group.",
+        request=forms.GroupChange,
+        responses=forms.GroupOut,
+    )
+    def patch(self, request: Request, name: str) -> Response:
+        row = self.find(Group, name=name)
+        row.description = self.read(forms.GroupChange, partial=True).get("description", row.description)
+        row.save()
+        self.audit("update_group", row)
+        return Response(forms.GroupOut(row).data)
+
+    @described(
+        "Groups",
         "delete_group",
         "Delete a group",
         description="Delete a group for good; its members stay.",
@@ -367,9 +391,11 @@ class GroupMembers(View):
     def post(self, request: Request, name: str) -> Response:
         group = self.find(Group, name=name)
         account = self.user_named(self.read(forms.MemberIn)["username"])
-        if group.members.filter(pk=account.pk).exists():
-            raise Duplicate(f"{account} is a member of “{group}” already.")
-        group.members.add(account)
+        try:
+            with transaction.atomic():
+                Group.members.through.objects.create(group=group, account=account)
+        except IntegrityError as error:
+            raise Duplicate(f"{account} is a member of “{group}” already.") from error
         self.audit("add_group_member", f"{account} to {group}")
         return Response(forms.GroupOut(group).data, 201)
 
@@ -426,6 +452,21 @@ class OneSafe(View):
     @described("Safes", "get_safe", "Get a safe", description="Get the details of one safe.", responses=forms.SafeOut)
     def get(self, request: Request, name: str) -> Response:
         return Response(forms.SafeOut(self.find(Safe, name=name)).data)
+
+    @described(
+        "Safes",
+        "update_safe",
+        "Update a safe",
+        description="Change the description of a safe.",
+        request=forms.SafeChange,
+        responses=forms.SafeOut,
+    )
+    def patch(self, request: Request, name: str) -> Response:
+        row = self.find(Safe, name=name)
+        row.description = self.read(forms.SafeChange, partial=True).get("description", row.description)
+        row.save()
+        self.audit("update_safe", row)
+        return Response(forms.SafeOut(row).data)
 
     @described(
         "Safes",
@@ -533,6 +574,16 @@ class SecretView(View):
 class OneSecret(SecretView):
     @described(
         "Safes",
+        "get_secret",
+        "Get the details of a secret",
+        description="Get the login and the dates of a secret, without its value.",
+        responses=forms.SecretOut,
+    )
+    def get(self, request: Request, name: str, secret_name: str) -> Response:
+        return Response(forms.SecretOut(self.secret(name, secret_name)).data)
+
+    @described(
+        "Safes",
         "delete_secret",
         "Delete a secret from a safe",
         description="Delete a secret from a safe, for good.",
@@ -556,8 +607,14 @@ class RevealSecret(SecretView):
     )
     def get(self, request: Request, name: str, secret_name: str) -> Response:
         secret = self.secret(name, secret_name)
+        value = secret.value
+        if value is None:
+            raise Unreadable(
+                f"“{secret}” in the safe “{name}” was stored with another key (DEMO_SECRET_KEY). "
+                "Rotate it, or delete it and store it again."
+            )
         self.audit("reveal_secret", f"{secret} in {name}")
-        return Response({"name": secret.name, "login": secret.login, "value": secret.value})
+        return Response({"name": secret.name, "login": secret.login, "value": value})
 
 
 class RotateSecret(SecretView):
@@ -588,17 +645,15 @@ class AccessRequests(View):
         "List access requests",
         description="List requests for access to safes, all or those with a status.",
         parameters=[
-            OpenApiParameter(
-                "status", str, enum=["pending", "approved", "denied"], description="Only requests with this status"
-            ),
+            OpenApiParameter("status", str, enum=REQUEST_STATUSES, description="Only requests with this status"),
             *PAGE,
         ],
         responses=forms.page_of(forms.AccessRequestOut, "AccessRequestPage"),
     )
     def get(self, request: Request) -> Response:
         rows = AccessRequest.objects.filter(workspace=self.workspace).select_related("account", "safe").order_by("-id")
-        if request.query_params.get("status"):
-            rows = rows.filter(status=request.query_params["status"])
+        if status := self.choice("status", REQUEST_STATUSES):
+            rows = rows.filter(status=status)
         return self.page(rows, forms.AccessRequestOut)
 
     @described(
@@ -640,10 +695,13 @@ class DecideAccessRequest(View):
 
     def change(self, request_id: int) -> Response:
         row = self.find(AccessRequest, pk=request_id)
-        if row.status != "pending":
+        # Of several who decide at once, the first does.
+        decided = AccessRequest.objects.filter(pk=row.pk, status="pending").update(
+            status=self.status, decided_at=timezone.now()
+        )
+        row.refresh_from_db()
+        if not decided:
             raise Duplicate(f"The access request {row.pk} is {row.status} already.")
-        row.status, row.decided_at = self.status, timezone.now()
-        row.save()
         if self.status == "approved":
             Grant.objects.get_or_create(safe=row.safe, account=row.account, defaults={"permission": "use"})
         self.audit(self.action, row.pk)
@@ -673,6 +731,21 @@ class DenyAccessRequest(DecideAccessRequest):
         "deny_access_request",
         "Deny an access request",
         description="Deny a pending access request.",
+        request=None,
+        responses=forms.AccessRequestOut,
+    )
+    def post(self, request: Request, request_id: int) -> Response:
+        return self.change(request_id)
+
+
+class CancelAccessRequest(DecideAccessRequest):
+    status, action = "cancelled", "cancel_access_request"
+
+    @described(
+        "Access requests",
+        "cancel_access_request",
+        "Cancel an access request",
+        description="Withdraw a pending access request before anybody decides on it.",
         request=None,
         responses=forms.AccessRequestOut,
     )
@@ -729,7 +802,7 @@ class OneAuditEntry(View):
         responses=forms.AuditEntryOut,
     )
     def get(self, request: Request, entry_id: int) -> Response:
-        return Response(forms.AuditEntryOut(get_object_or_404(AuditEntry, workspace=self.workspace, pk=entry_id)).data)
+        return Response(forms.AuditEntryOut(self.find(AuditEntry, pk=entry_id)).data)
 
 
 # --- system ---------------------------------------------------------------------------------------------------
@@ -740,11 +813,23 @@ class SystemHealth(View):
         "System",
         "get_system_health",
         "Get the system health",
-        description="Tell whether Keyring is healthy, and its version.",
+        description="Tell whether Keyring and its database are healthy.",
         responses=forms.Health,
     )
     def get(self, request: Request) -> Response:
         return Response({"status": "healthy", "database": "connected", "version": VERSION})
+
+
+class SystemVersion(View):
+    @described(
+        "System",
+        "get_version",
+        "Get the version",
+        description="Tell which version of Keyring is running.",
+        responses=forms.Version,
+    )
+    def get(self, request: Request) -> Response:
+        return Response({"name": "Keyring", "version": VERSION})
 
 
 class Settings(View):
@@ -807,7 +892,7 @@ class Maintenance(View):
         "System",
         "run_maintenance",
         "Run the maintenance job",
-        description="Run the maintenance job, which clears expired tokens. Takes some seconds.",
+        description="Run the maintenance job, which clears expired tokens and old replies. Takes some seconds.",
         request=None,
         responses=forms.MaintenanceReport,
     )
@@ -816,8 +901,16 @@ class Maintenance(View):
         removed, _ = Token.objects.filter(
             client__workspace=self.workspace, refresh_expires_at__lt=timezone.now()
         ).delete()
+        replies, _ = IdempotentReply.objects.filter(
+            client__workspace=self.workspace, created_at__lt=timezone.now() - REMEMBER_REPLIES
+        ).delete()
         time.sleep(SLOW_SECONDS)
-        self.audit("run_maintenance", "tokens")
+        self.audit("run_maintenance", "tokens and replies")
         return Response(
-            {"job": "clear expired tokens", "seconds": round(time.monotonic() - start, 2), "removed_tokens": removed}
+            {
+                "job": "clear expired tokens and old replies",
+                "seconds": round(time.monotonic() - start, 2),
+                "removed_tokens": removed,
+                "removed_replies": replies,
+            }
         )

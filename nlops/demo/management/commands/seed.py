@@ -21,7 +21,8 @@ PEOPLE = {
     "henry Henry Dubois Support|ines Ines Costa Finance|jonas Jonas Weber Engineering|"
     "kira Kira Novak Sales|liam Liam Byrne Support",
     "globex": "maria Maria Lopez Research|nils Nils Berg Operations|olga Olga Ivanova Research|paul Paul Martin Legal|"
-    "quinn Quinn Adams Operations|rosa Rosa Silva Legal|samir Samir Khan Research|tara Tara Singh Operations",
+    "quinn Quinn Adams Operations|rosa Rosa Silva Legal|samir Samir Khan Research|tara Tara Singh Operations|"
+    "uma Uma Patel Legal|victor Victor Nowak Operations|wanda Wanda Keller Research|yara Yara Haddad Legal",
 }
 SAFES = {
     "acme": {"prod-db": ["db-root", "db-readonly"], "cloud-keys": ["storage-key"], "mail": ["smtp-login"]},
