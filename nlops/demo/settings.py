@@ -17,6 +17,8 @@ DATABASES["default"]["OPTIONS"] = {**DATABASES["default"].get("OPTIONS", {}), "p
 DEMO_CLIENTS = env.str("DEMO_CLIENTS", "")
 #: How long an access token is good.
 DEMO_TOKEN_SECONDS = env.int("DEMO_TOKEN_SECONDS", 120)
+#: Seconds that the slow operations (rotate a secret, run the maintenance job) take.
+DEMO_SLOW_SECONDS = env.float("DEMO_SLOW_SECONDS", 3.0)
 #: Requests per minute and client; reveals of secrets have a tenth of it.
 DEMO_RATE = env.int("DEMO_RATE", 600)
 

@@ -43,8 +43,6 @@ from nlops.demo.models import (
 from nlops.demo.problems import Duplicate, Unprocessable, Unreadable
 from nlops.demo.throttles import ClientThrottle, RevealThrottle
 
-#: Seconds that the slow operations take.
-SLOW_SECONDS = 3.0
 #: How long an Idempotency-Key is remembered at least.
 REMEMBER_REPLIES = timedelta(hours=24)
 VERSION = settings.SPECTACULAR_SETTINGS["VERSION"]
@@ -628,7 +626,7 @@ class RotateSecret(SecretView):
     )
     def post(self, request: Request, name: str, secret_name: str) -> Response:
         secret = self.secret(name, secret_name)
-        time.sleep(SLOW_SECONDS)
+        time.sleep(settings.DEMO_SLOW_SECONDS)
         secret.value, secret.rotated_at = secrets.token_urlsafe(18), timezone.now()
         secret.save()
         self.audit("rotate_secret", f"{secret} in {name}")
@@ -904,7 +902,7 @@ class Maintenance(View):
         replies, _ = IdempotentReply.objects.filter(
             client__workspace=self.workspace, created_at__lt=timezone.now() - REMEMBER_REPLIES
         ).delete()
-        time.sleep(SLOW_SECONDS)
+        time.sleep(settings.DEMO_SLOW_SECONDS)
         self.audit("run_maintenance", "tokens and replies")
         return Response(
             {

@@ -91,7 +91,13 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
         "NLOPS_MODEL",
     )
     environment = {name: value for name, value in os.environ.items() if name not in theirs and "PYTEST" not in name}
-    environment |= {"DEMO_PASSWORD": PASSWORD, "DEMO_TOKEN_SECONDS": "3", "VAR": str(var), "NLOPS_MEMBER_RATE": "1000"}
+    environment |= {
+        "DEMO_PASSWORD": PASSWORD,
+        "DEMO_TOKEN_SECONDS": "3",
+        "DEMO_SLOW_SECONDS": "8",
+        "VAR": str(var),
+        "NLOPS_MEMBER_RATE": "1000",
+    }
     process = subprocess.Popen(
         [sys.executable, "manage.py", "demo", "--port", str(port), "--var", str(var)],
         cwd=ROOT,

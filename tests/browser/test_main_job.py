@@ -232,7 +232,7 @@ def test_a_worker_that_is_killed_during_a_call_is_replaced_and_the_conversation_
     # POST without a key: nobody may send it again unasked, and nobody may say that it was done.
     assert results[0]["status"] == "confirming", results
     assert results[0]["calls"][0]["status"] == "in_doubt"
-    time.sleep(4)
+    time.sleep(9)
     assert demo.api("GET", "/audit-log?action=run_maintenance").json()["total"] <= before + 1
     assert demo.ask("List all groups")["status"] == "answered"
 
