@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,10 +26,28 @@ OPERATIONS = """
 """
 
 
-def at_once(act: Callable[[int], int], times: int = 6) -> Counter[int]:
-    """How often each status was answered when an act was done several times at the same time."""
-    with ThreadPoolExecutor(times) as pool:
-        return Counter(pool.map(act, range(times)))
+def at_once(demo_product, act: Callable[[int], int], hold: str, times: int = 6) -> Counter[int]:
+    """How often each status was answered when an act was done several times at the very same time.
+
+    `hold` is a statement that takes the lock on which the last step of the act must wait. It is let go when all of
+    them stand there, so that none of them can have seen what another one did.
+    """
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with (
+        psycopg.connect(demo_product.database_url, autocommit=True) as watch,
+        psycopg.connect(demo_product.database_url) as holder,
+        ThreadPoolExecutor(times) as pool,
+    ):
+        holder.execute(hold)
+        answers = [pool.submit(act, number) for number in range(times)]
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline and watch.execute(waiting).fetchone() != (times,):
+            time.sleep(0.02)
+        all_stood_there = watch.execute(waiting).fetchone() == (times,)
+        holder.rollback()
+        counted = Counter(answer.result() for answer in answers)
+    assert all_stood_there, f"They did not meet: {counted}"
+    return counted
 
 
 def execute(demo_product, statement: str, *values: object) -> None:
@@ -130,7 +149,8 @@ def test_an_expired_token_is_refused_as_expired_and_can_be_refreshed(demo_produc
 def test_a_refresh_token_is_used_once_even_by_several_at_the_same_time(demo_product):
     refresh = demo_product.log_in()["refresh_token"]
     form = {"grant_type": "refresh_token", "refresh_token": refresh}
-    assert at_once(lambda _: demo_product.token(**form).status_code) == {200: 1, 400: 5}
+    hold = "SELECT 1 FROM demo_token FOR UPDATE"
+    assert at_once(demo_product, lambda _: demo_product.token(**form).status_code, hold) == {200: 1, 400: 5}
     assert demo_product.token(**form).json()["error"] == "invalid_grant"
 
 
@@ -251,7 +271,8 @@ def test_an_idempotency_key_makes_a_repetition_harmless(demo_product, unique):
         body = {"username": username, "password": PASSWORD}
         return demo_product.api("POST", "/users", body, headers={"Idempotency-Key": unique})
 
-    assert at_once(lambda _: create(unique).status) == {201: 6}
+    hold = "SELECT 1 FROM demo_client FOR UPDATE"
+    assert at_once(demo_product, lambda _: create(unique).status, hold) == {201: 6}
     assert create(unique).json() == demo_product.api("GET", f"/users/{unique}").json()
     assert demo_product.api("GET", f"/audit-log?action=create_user&target={unique}").json()["total"] == 1
     assert create(f"{unique}x").status == 422
@@ -272,17 +293,44 @@ def test_a_refused_creation_leaves_its_idempotency_key_unused(demo_product, uniq
     assert demo_product.api("POST", "/users", good, headers=headers).status == 201
 
 
-def test_of_several_who_do_the_same_at_once_one_does_it(demo_product, user, unique):
-    body = {"username": user, "password": PASSWORD}
+def test_of_several_who_add_the_same_member_at_once_one_does(demo_product, user, unique):
     demo_product.api("POST", "/groups", {"name": unique})
-    members = at_once(lambda _: demo_product.api("POST", f"/groups/{unique}/members", {"username": user}).status)
-    assert members == {201: 1, 409: 5}
-    body = {"username": f"{unique}x", "password": PASSWORD}
-    assert at_once(lambda _: demo_product.api("POST", "/users", body).status) == {201: 1, 409: 5}
+
+    def add(_: int) -> int:
+        return demo_product.api("POST", f"/groups/{unique}/members", {"username": user}).status
+
+    assert at_once(demo_product, add, "LOCK TABLE demo_group_members IN SHARE MODE") == {201: 1, 409: 5}
+
+
+def test_of_several_who_create_the_same_user_at_once_one_does(demo_product, unique):
+    def create(_: int) -> int:
+        return demo_product.api("POST", "/users", {"username": unique, "password": PASSWORD}).status
+
+    assert at_once(demo_product, create, "LOCK TABLE demo_account IN SHARE MODE") == {201: 1, 409: 5}
+
+
+def test_of_several_who_decide_on_a_request_at_once_one_does(demo_product, user):
     request = demo_product.api("POST", "/access-requests", {"username": user, "safe": "mail", "reason": "test"}).json()
-    decisions = ("approve", "deny", "cancel")
-    path = f"/access-requests/{request['id']}"
-    assert at_once(lambda i: demo_product.api("POST", f"{path}/{decisions[i % 3]}").status) == {200: 1, 409: 5}
+
+    def decide(number: int) -> int:
+        act = ("approve", "deny", "cancel")[number % 3]
+        return demo_product.api("POST", f"/access-requests/{request['id']}/{act}").status
+
+    assert at_once(demo_product, decide, "LOCK TABLE demo_accessrequest IN SHARE MODE") == {200: 1, 409: 5}
+
+
+def test_a_change_that_cannot_be_audited_is_not_made(demo_product, unique):
+    body = {"username": unique, "password": PASSWORD}
+    refuse = f"ALTER TABLE demo_auditentry ADD CONSTRAINT refused CHECK (target <> '{unique}') NOT VALID"
+    execute(demo_product, refuse)
+    try:
+        answer = demo_product.api("POST", "/users", body)
+    finally:
+        execute(demo_product, "ALTER TABLE demo_auditentry DROP CONSTRAINT refused")
+    assert (answer.status, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert unique not in answer.text
+    assert demo_product.api("GET", f"/users/{unique}").status == 404
+    assert demo_product.api("POST", "/users", body).status == 201
 
 
 def test_a_user_is_changed_disabled_enabled_and_deleted(demo_product, user):
