@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -67,7 +68,11 @@ class RunningDemo:
     def engine_workers(self) -> list[psutil.Process]:
         """The processes of the worker for the queue `engine`, the children that work first."""
         mine = psutil.Process(self.process.pid).children(recursive=True)
-        found = [child for child in mine if "engine@" in " ".join(child.cmdline())]
+        found = []
+        for child in mine:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if "engine@" in " ".join(child.cmdline()):
+                    found.append(child)
         return sorted(found, key=lambda process: -process.pid)
 
     def logs(self) -> str:
