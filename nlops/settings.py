@@ -250,6 +250,10 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "nlops@localhost")
 # --- nlops ---
 #: embedded | openai:<model> | azure:<deployment> | compatible:<model>@<base-url>; a tenant may have its own.
 NLOPS_MODEL = env.str("NLOPS_MODEL", "embedded")
+#: The model that is asked where the first one fails; "": none.
+NLOPS_FALLBACK_MODEL = env.str("NLOPS_FALLBACK_MODEL", "")
+#: JSON: model (as in NLOPS_MODEL, or a pattern) → {"prompt", "cached", "completion"}: price of a million tokens.
+NLOPS_MODEL_PRICES = env.str("NLOPS_MODEL_PRICES", "")
 OPENAI_API_KEY = env.str("OPENAI_API_KEY", "")
 AZURE_OPENAI_ENDPOINT = env.str("AZURE_OPENAI_ENDPOINT", "")
 AZURE_OPENAI_API_KEY = env.str("AZURE_OPENAI_API_KEY", "")

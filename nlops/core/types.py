@@ -224,6 +224,10 @@ class Usage(Storable):
     prompt_tokens: int = 0
     #: tokens that the model wrote
     completion_tokens: int = 0
+    #: tokens of the prompt, counted in `prompt_tokens`, that the provider still had in its cache
+    cached_tokens: int = 0
+    #: millionths of the currency unit of NLOPS_MODEL_PRICES; 0 where that doesn't name the model
+    cost: int = 0
 
 
 @dataclass(frozen=True, slots=True)

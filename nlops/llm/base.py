@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -15,12 +15,16 @@ class ModelError(Exception):
 
     Attributes:
         retryable: the same request may succeed later (429, 5xx, time-out).
+        retry_after: seconds until it may, where that is known.
     """
 
-    def __init__(self, message: str, *, detail: str = "", retryable: bool = False) -> None:
+    def __init__(
+        self, message: str, *, detail: str = "", retryable: bool = False, retry_after: float | None = None
+    ) -> None:
         super().__init__(message)
         self.detail = detail
         self.retryable = retryable
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,9 @@ class Limits:
     timeout: float = 60.0
     #: the person's time: "now" for relative dates, with their time zone
     now: datetime | None = None
+    #: called with each new piece of the final text as it comes; never with a piece of a tool call. What it got is a
+    #: preview: the completion's text is what counts, and after a ModelError all of it is void
+    on_text: Callable[[str], None] | None = None
 
 
 class ChatModel(Protocol):
