@@ -63,6 +63,11 @@ class Tenant(models.Model):
         blank=True,
         help_text="embedded, openai:MODEL, azure:DEPLOYMENT or compatible:MODEL@URL; empty: the server's own",
     )
+    fallback_model = models.CharField(
+        max_length=200,
+        blank=True,
+        help_text="takes over when the model gives no answer; empty: the server's own (NLOPS_FALLBACK_MODEL)",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

@@ -72,7 +72,7 @@ def save(run: Run, step: Transition, tools: dict[str, Tool], *, keep_lease: bool
     run.status = state.status
     run.prompt_tokens, run.completion_tokens = state.prompt_tokens, state.completion_tokens
     run.wake_at = due(state, timezone.now())
-    if not keep_lease:
+    if state.status.is_over or not keep_lease:
         run.lease_token = run.lease_until = None
         run.lease_worker = ""
     if state.status.is_over and not was_over:

@@ -273,6 +273,14 @@ NLOPS_PRODUCT_MAX_BYTES = env.int("NLOPS_PRODUCT_MAX_BYTES", 5 * 1024 * 1024)
 NLOPS_APPROVAL_MINUTES = env.int("NLOPS_APPROVAL_MINUTES", 24 * 60)
 #: Seconds that a worker may keep a run without a word before another takes over.
 NLOPS_LEASE_SECONDS = env.int("NLOPS_LEASE_SECONDS", 90)
+#: How far one request may go; the limit that is hit is named to the person. Costs are in units of the currency in
+#: which NLOPS_MODEL_PRICES stand, 0 for no limit.
+NLOPS_RUN_SECONDS = env.float("NLOPS_RUN_SECONDS", 600.0)
+NLOPS_RUN_TOKENS = env.int("NLOPS_RUN_TOKENS", 120_000)
+NLOPS_RUN_COST = env.float("NLOPS_RUN_COST", 0.0)
+NLOPS_RUN_RESPONSE_BYTES = env.int("NLOPS_RUN_RESPONSE_BYTES", 50 * 1024 * 1024)
+#: Calls of one operation that a person is asked to decide as one.
+NLOPS_BATCH = env.int("NLOPS_BATCH", 25)
 #: Days of silence after which a conversation is closed and its working state cleared.
 NLOPS_IDLE_DAYS = env.int("NLOPS_IDLE_DAYS", 7)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -72,13 +73,14 @@ def work_on(tenant_id: uuid.UUID | str, run_id: uuid.UUID | str) -> None:
     """Do the run's work until it waits for a person, for a moment, or is over, or until another worker has it."""
     with structlog.contextvars.bound_contextvars(tenant=str(tenant_id), run=str(run_id)):
         while claim := _claim(tenant_id, run_id):
+            began = time.monotonic()
             try:
                 event = _perform(tenant_id, run_id, claim)
             except Exception:
                 log.exception("step_failed", work=claim.state.work)
                 event = _after_a_fault(claim)
             try:
-                if not _accept(tenant_id, run_id, claim, event):
+                if not _accept(tenant_id, run_id, claim, event, elapsed=time.monotonic() - began):
                     return
             except (OperationalError, InterfaceError):
                 raise  # the database is away: the sweeper comes back to the run
@@ -208,7 +210,7 @@ def _perform(tenant_id: uuid.UUID | str, run_id: uuid.UUID | str, claim: Claim) 
 
 def _select_tools(run: Run, state: RunState) -> EngineEvent:
     try:
-        model = model_of(run)
+        model = model_of(run, state)
     except ModelConfigurationError as error:
         return ModelFailed(str(error))
     said_before = [message.content for message in state.history if message.role is Role.USER]
@@ -219,15 +221,15 @@ def _ask_model(tenant_id: uuid.UUID | str, run_id: uuid.UUID | str, state: RunSt
     with tenant_context(tenant_id):
         run = Run.objects.select_related("tenant", "conversation__member__user").get(pk=run_id)
         found = tools_of(state)
-        context = context_of(run, found)
-        model = model_of(run)
+        context = context_of(run, state, found)
+        model = model_of(run, state)
     messages = _prompt(state, found.values(), context.now)
     limits = Limits(now=context.now, timeout=min(60.0, settings.NLOPS_LEASE_SECONDS - 20))
     try:
         completion = model.complete(messages, [*OWN_TOOLS, *found.values()], limits)
     except ModelError as error:
         log.warning("model_failed", model=model.name, detail=error.detail, retryable=error.retryable)
-        return ModelFailed(str(error))
+        return ModelFailed(str(error), error.retryable, error.retry_after)
     return ModelAnswered(completion)
 
 
@@ -325,7 +327,9 @@ def _give_up(tenant_id: uuid.UUID | str, run_id: uuid.UUID | str, claim: Claim) 
         save(run, advance(state, ModelFailed(FAULT), Context(tools={}, now=timezone.now())), {})
 
 
-def _accept(tenant_id: uuid.UUID | str, run_id: uuid.UUID | str, claim: Claim, event: EngineEvent) -> bool:
+def _accept(
+    tenant_id: uuid.UUID | str, run_id: uuid.UUID | str, claim: Claim, event: EngineEvent, *, elapsed: float
+) -> bool:
     """Second transaction of a step: take the outcome, if the lease is still ours. True when there may be more work."""
     with tenant_context(tenant_id):
         run = lock(run_id)
@@ -336,6 +340,7 @@ def _accept(tenant_id: uuid.UUID | str, run_id: uuid.UUID | str, claim: Claim, e
             call = Call.objects.get(run=run, key=event.call_id)
             status = event.http_status if isinstance(event, CallReturned) else 0
             _finish_attempt(call, status, event.message if isinstance(event, CallLost) else "")
-        run.model, run.prompt_version = model_name(run), PROMPT_VERSION
-        transition = step(run, event, state=RunState.from_json(run.state))
+        state = RunState.from_json(run.state)
+        run.model, run.prompt_version = model_name(run, state), PROMPT_VERSION
+        transition = step(run, event, state=state, elapsed=elapsed)
         return transition.state.work is not None and not transition.state.work.delay

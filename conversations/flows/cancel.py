@@ -18,10 +18,14 @@ class NotYours(FlowError):
 
 
 def cancel(member: Member, run: Run) -> None:
-    """Stop the run wherever it is; a run that is over stays as it is. Raises NotYours."""
+    """Stop the run wherever it is, at the latest with the outcome of the call that is on its way. Raises NotYours.
+
+    A run that is over stays as it is.
+    """
     with transaction.atomic():
         run = lock(run.pk)
         if run.conversation.member_id != member.pk:
             raise NotYours("Only the person who asked can stop a request.")
         if not RunStatus(run.status).is_over:
-            step(run, Cancelled())
+            # Whoever has a call on its way brings its outcome back, so the lease stays.
+            step(run, Cancelled(), keep_lease=True)

@@ -27,22 +27,27 @@ def decide(member: Member, approval: Approval, agreed: bool, reason: str = "") -
 
 
 def settle(run: Run, approval: Approval, member: Member, agreed: bool, reason: str) -> None:
-    """Write the decision and advance the locked run."""
-    approval.status = ApprovalStatus.APPROVED if agreed else ApprovalStatus.REJECTED
-    approval.decided_by = member
-    approval.decided_at = timezone.now()
-    approval.reason = reason.strip()
-    approval.save()
+    """Write the decision, for every call of its batch, and advance the locked run."""
+    reason = reason.strip()
+    _write(run, ApprovalStatus.APPROVED if agreed else ApprovalStatus.REJECTED, member, reason)
     step(
         run,
         Decided(
             call_id=approval.call.key,
             agreed=agreed,
             by=member.user.email,
-            reason=approval.reason,
+            reason=reason,
             by_requester=approval.by_requester,
         ),
     )
+
+
+def _write(run: Run, status: ApprovalStatus, member: Member | None, reason: str) -> None:
+    """A run waits for one decision at a time, so all that waits in it is one batch."""
+    for waiting in run.approvals.filter(status=ApprovalStatus.WAITING):
+        waiting.status, waiting.decided_by, waiting.reason = status, member, reason
+        waiting.decided_at = timezone.now()
+        waiting.save()
 
 
 def expire(approval: Approval) -> None:
@@ -52,9 +57,7 @@ def expire(approval: Approval) -> None:
         approval = Approval.objects.select_for_update().get(pk=approval.pk)
         if approval.status != ApprovalStatus.WAITING:
             return
-        approval.status = ApprovalStatus.EXPIRED
-        approval.decided_at = timezone.now()
-        approval.save()
+        _write(run, ApprovalStatus.EXPIRED, None, "")
         step(
             run,
             Decided(

@@ -40,6 +40,9 @@ from nlops.core.views import argument_label, call_view
 IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 #: Characters of a response that the model sees.
 RESULT_CHARACTERS = 6000
+#: How often a model request that failed is made again, and the longest wait for it, in seconds.
+MODEL_RETRIES = 3
+LONGEST_MODEL_WAIT = 60.0
 
 
 class WorkKind(enum.StrEnum):
@@ -108,6 +111,18 @@ class RunState(Storable):
     prompt_tokens: int = 0
     #: tokens used
     completion_tokens: int = 0
+    #: what the model requests cost, in millionths of the currency unit
+    cost: int = 0
+    #: seconds of work: models, products and the waits that they asked for; not the time that people took
+    seconds: float = 0.0
+    #: bytes of the product's responses
+    response_bytes: int = 0
+    #: times in a row that the model gave no answer
+    model_failures: int = 0
+    #: true when the fallback model has taken over
+    uses_fallback: bool = False
+    #: true when the person stopped the run while a call was on its way: it ends with that call's outcome
+    stopping: bool = False
 
     def call(self, call_id: str) -> CallRecord:
         """The call with that id. Raises KeyError."""
@@ -126,9 +141,17 @@ class Bounds:
     #: model requests
     model_calls: int = 14
     #: calls planned
-    calls: int = 20
+    calls: int = 60
+    #: calls of one operation that a person is asked to decide as one
+    batch: int = 25
     #: tokens, prompt and completion together
     tokens: int = 120_000
+    #: seconds of work, see RunState.seconds
+    seconds: float = 600.0
+    #: bytes of the product's responses
+    response_bytes: int = 50 * 1024 * 1024
+    #: what the model requests may cost, in millionths of the currency unit; 0 for no limit
+    cost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +170,10 @@ class Context:
     writes_text: bool = False
     #: how far the run may go
     bounds: Bounds = field(default_factory=Bounds)
+    #: seconds that the work before this event took
+    elapsed: float = 0.0
+    #: whether another model is there for when the first one gives no answer
+    has_fallback: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +195,10 @@ class ModelFailed:
     """The model gave no usable answer; `message` is for the person."""
 
     message: str
+    #: the same request may succeed later (429, 5xx, time-out)
+    retryable: bool = False
+    #: seconds after which it may, as far as the server told
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +209,8 @@ class CallReturned:
     http_status: int
     body: Json
     retry_after: float | None = None
+    #: bytes of the response
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +312,7 @@ def advance(state: RunState, event: EngineEvent, context: Context) -> Transition
     if state.status.is_over:
         return step
     step.state.steps += 1
+    step.state.seconds += context.elapsed
     _HANDLERS[type(event)](step, event, context)
     if not step.state.status.is_over:
         limit = _limit_hit(step.state, context.bounds)
@@ -304,6 +338,7 @@ def _begun(step: Transition, event: Begun, context: Context) -> None:
 
 def _model_answered(step: Transition, event: ModelAnswered, context: Context) -> None:
     state, completion = step.state, event.completion
+    state.model_failures = 0
     _count(state, completion)
     step.record(
         "model",
@@ -329,7 +364,21 @@ def _model_answered(step: Transition, event: ModelAnswered, context: Context) ->
 
 
 def _model_failed(step: Transition, event: ModelFailed, context: Context) -> None:
-    _fail(step, context, event.message)
+    """Try again what may succeed later, then the fallback model, if there is one."""
+    state = step.state
+    state.model_failures += 1
+    delay = event.retry_after if event.retry_after is not None else 2.0**state.model_failures
+    if event.retryable and state.model_failures <= MODEL_RETRIES and delay <= LONGEST_MODEL_WAIT:
+        state.work = Work(state.work.kind if state.work else WorkKind.ASK_MODEL, delay=delay)
+        state.seconds += delay
+        step.record("progress", text=f"{event.message} Trying again in {max(1, round(delay))} s")
+    elif context.has_fallback and not state.uses_fallback:
+        state.uses_fallback, state.model_failures = True, 0
+        # Another model chooses among other numbers of operations; what was called already stays.
+        state.work = Work(WorkKind.ASK_MODEL if state.calls else WorkKind.SELECT_TOOLS)
+        step.record("progress", text=f"{event.message} Going on with another model")
+    else:
+        _fail(step, context, event.message)
 
 
 def _call_returned(step: Transition, event: CallReturned, context: Context) -> None:
@@ -338,8 +387,12 @@ def _call_returned(step: Transition, event: CallReturned, context: Context) -> N
     tool = context.tools.get(call.tool)
     call.http_status = event.http_status
     call.response = event.body
+    state.response_bytes += event.size
     step.record("returned", call_id=call.id, tool=call.tool, http_status=event.http_status)
     status = event.http_status
+    if state.stopping:
+        _stopped_after(step, call, context)
+        return
     if 200 <= status < 300:
         _succeed(step, call)
     elif status in (404, 410) and tool is not None and tool.method == "DELETE" and call.tries > 1:
@@ -352,24 +405,24 @@ def _call_returned(step: Transition, event: CallReturned, context: Context) -> N
         return
     elif status >= 500:
         _lost(step, call, tool, answers.problem_text(event.body, status))
-        return
     else:
         _refused_by_product(step, call, tool, context)
-        if state.status is RunStatus.ASKING:
-            return
-    _proceed(step, context)
+    _go_on(step, call, context)
 
 
 def _call_lost(step: Transition, event: CallLost, context: Context) -> None:
     call = step.state.call(event.call_id)
+    if step.state.stopping:
+        call.http_status = 0
+        _stopped_after(step, call, context, sent=event.sent)
+        return
     if event.sent:
         _lost(step, call, context.tools.get(call.tool), event.message)
     elif call.tries < 2:
         _send_again(step, call, 1.0, "The product can't be reached; trying once more")
     else:
         _give_up(step, call, event.message)
-    if step.state.work is None and step.state.status is RunStatus.WORKING:
-        _proceed(step, context)
+    _go_on(step, call, context)
 
 
 def _call_blocked(step: Transition, event: CallBlocked, context: Context) -> None:
@@ -378,6 +431,7 @@ def _call_blocked(step: Transition, event: CallBlocked, context: Context) -> Non
     call.error = event.message
     step.record("verdict", call_id=call.id, tool=call.tool, verdict="block", reasons=[event.message])
     _result(step.state, call, {"error": {"message": event.message}})
+    _leave_rest_of_batch(step.state, call)
     _conclude(step, context, "")
 
 
@@ -423,33 +477,61 @@ def _decided(step: Transition, event: Decided, context: Context) -> None:
         by_requester=event.by_requester,
     )
     in_doubt = call.status is CallStatus.IN_DOUBT
+    decided = [call] if in_doubt else _batch_of(state, call)
     state.status = RunStatus.WORKING
-    call.decided_by = event.by
+    for one in decided:
+        one.decided_by = event.by
+        one.agreed = event.agreed
     if event.agreed:
-        call.agreed = True
-        _send(step, call, context)
+        for one in decided:
+            one.status = CallStatus.READY
+        _proceed(step, context)
         return
     if in_doubt:
         # Not repeated: it stays in doubt, and the answer says so.
         _result(state, call, {"error": {"message": call.error}})
     else:
-        call.status = CallStatus.REJECTED
-        call.error = event.reason
-        _result(state, call, {"error": {"message": "A person said no to this call."}})
+        for one in decided:
+            _drop(state, one, "A person said no to this call.", error=event.reason)
     for other in state.calls:
-        if other.status is CallStatus.PLANNED:
-            other.status = CallStatus.REJECTED
+        if other.status in (CallStatus.PLANNED, CallStatus.READY):
+            _drop(state, other, "Not made: the call before it was not made, either.")
     _conclude(step, context, "")
 
 
 def _cancelled(step: Transition, event: Cancelled, context: Context) -> None:
+    """Stop at once; a call that is on its way can't be called back, so the run ends with its outcome."""
     state = step.state
-    under_way = [call for call in state.calls if call.status is CallStatus.SENT]
-    text = "Stopped, as you wished."
-    if under_way:
-        text += f" {_title(context, under_way[0])} was already on its way: check whether it was done."
-        under_way[0].status = CallStatus.IN_DOUBT
-    for call in state.calls:
+    state.stopping = True
+    under_way = next((call for call in state.calls if call.status is CallStatus.SENT), None)
+    if under_way is None:
+        _stop(step, context, "Stopped, as you wished.")
+    else:
+        step.record("progress", text=f"Stopping; {_title(context, under_way)} is on its way already")
+
+
+def _stopped_after(step: Transition, call: CallRecord, context: Context, *, sent: bool = True) -> None:
+    """The outcome of the call that was on its way when the person stopped the run."""
+    title = _title(context, call)
+    if 200 <= call.http_status < 300:
+        call.status = CallStatus.SUCCEEDED
+        outcome = f"{title} was on its way already, and the product did it."
+    elif 400 <= call.http_status < 500 or not sent:
+        call.status = CallStatus.FAILED
+        call.error = answers.problem_text(call.response, call.http_status) if sent else "It did not reach the product."
+        outcome = f"{title} was not done."
+    elif _effect(context, call) is Effect.READ:
+        call.status = CallStatus.FAILED
+        outcome = f"{title} brought no result."
+    else:
+        call.status = CallStatus.IN_DOUBT
+        call.error = "It was on its way when you stopped; it is not known whether the product did it."
+        outcome = f"{title} was on its way already, and it is not known whether the product did it: please check."
+    _stop(step, context, f"Stopped, as you wished. {outcome}")
+
+
+def _stop(step: Transition, context: Context, text: str) -> None:
+    for call in step.state.calls:
         if call.status in _OPEN:
             call.status = CallStatus.REJECTED
     _finish(step, RunStatus.CANCELLED, Answer(text), context)
@@ -534,8 +616,12 @@ def _plan(step: Transition, call: ToolCall) -> None:
 
 
 def _proceed(step: Transition, context: Context) -> None:
-    """Take the next open call through the control point; when none is left, it's the model's turn."""
+    """Send the next agreed call, or take the next open one through the control point; else it's the model's turn."""
     state = step.state
+    for call in state.calls:
+        if call.status is CallStatus.READY:
+            _send(step, call, context)
+            return
     for call in state.calls:
         if call.status is CallStatus.PLANNED:
             _check(step, call, context)
@@ -544,8 +630,30 @@ def _proceed(step: Transition, context: Context) -> None:
     _ask_model(step, "Looking at the result" if state.calls else "Choosing an operation")
 
 
+def _go_on(step: Transition, call: CallRecord, context: Context) -> None:
+    """After a call's outcome: the next one, unless it is sent again or a person is waited for."""
+    if step.state.work is not None or step.state.status is not RunStatus.WORKING:
+        return
+    if call.status is not CallStatus.SUCCEEDED:
+        _leave_rest_of_batch(step.state, call)
+    _proceed(step, context)
+
+
 def _check(step: Transition, call: CallRecord, context: Context) -> None:
-    """The control point before a call."""
+    """The control point before a call. What a person must decide waits for the other calls of its kind."""
+    verdict = _verdict(step, call, context)
+    if verdict.decision is checkpoints.VerdictKind.BLOCK:
+        _block(step.state, call, "; ".join(verdict.reasons))
+    elif verdict.questions:
+        _ask_for_values(step, call, verdict, context)
+    elif verdict.decision is checkpoints.VerdictKind.PASS or call.agreed:
+        _send(step, call, context)
+    else:
+        _gather_batch(step, call, verdict.decision, context)
+
+
+def _verdict(step: Transition, call: CallRecord, context: Context) -> checkpoints.Verdict:
+    """What the control point says of the call, with the call's arguments as they may be sent."""
     state = step.state
     verdict = checkpoints.before_call(call, context.tools.get(call.tool), _sources(state), state.secrets, state.calls)
     call.arguments = verdict.arguments
@@ -557,36 +665,85 @@ def _check(step: Transition, call: CallRecord, context: Context) -> None:
         verdict=verdict.decision.value,
         reasons=list(verdict.reasons),
     )
-    if verdict.decision is checkpoints.VerdictKind.BLOCK:
-        call.status = CallStatus.BLOCKED
-        call.error = "; ".join(verdict.reasons)
-        _result(state, call, {"error": {"message": call.error}})
-        return
-    if verdict.questions:
-        call.status = CallStatus.ASKING
-        _ask(
-            step,
-            call.id,
-            _question_text(context.tools[call.tool], verdict.questions),
-            list(verdict.questions),
-        )
-        return
-    if verdict.decision is checkpoints.VerdictKind.PASS or call.agreed:
-        _send(step, call, context)
-    elif verdict.decision is checkpoints.VerdictKind.CONFIRM:
-        _wait_for_decision(step, call, context, by_requester=True)
-    else:
-        _wait_for_decision(step, call, context, by_requester=False)
+    return verdict
 
 
-def _wait_for_decision(step: Transition, call: CallRecord, context: Context, *, by_requester: bool) -> None:
+def _ask_for_values(step: Transition, call: CallRecord, verdict: checkpoints.Verdict, context: Context) -> None:
+    call.status = CallStatus.ASKING
+    questions = list(verdict.questions)
+    _ask(step, call.id, _question_text(context.tools[call.tool], questions), questions)
+
+
+def _gather_batch(
+    step: Transition, first: CallRecord, decision: checkpoints.VerdictKind, context: Context
+) -> None:
+    """The call and the open ones of the same operation are shown and decided as one."""
     state = step.state
-    if call.status is not CallStatus.IN_DOUBT:
+    alike = [call for call in state.calls if call.status is CallStatus.PLANNED and call.tool == first.tool]
+    if len(alike) > context.bounds.batch:
+        reason = (
+            f"That would be {len(alike)} calls of {_title(context, first)}; at most {context.bounds.batch} are made "
+            "at once, so none was made. Ask for fewer of them."
+        )
+        for call in alike:
+            _block(state, call, reason)
+        return
+    batch = [first]
+    for call in alike[1:]:
+        verdict = _verdict(step, call, context)
+        if verdict.decision is checkpoints.VerdictKind.BLOCK:
+            _block(state, call, "; ".join(verdict.reasons))
+        elif verdict.questions:
+            # Its answer first; the others are looked at again then.
+            _ask_for_values(step, call, verdict, context)
+            return
+        elif verdict.decision is decision:
+            batch.append(call)
+    _wait_for_decision(
+        step, batch, context, by_requester=decision is checkpoints.VerdictKind.CONFIRM
+    )
+
+
+def _batch_of(state: RunState, call: CallRecord) -> list[CallRecord]:
+    """The calls that are decided together with this one, itself included."""
+    if not call.batch:
+        return [call]
+    return [other for other in state.calls if other.batch == call.batch and other.status is call.status]
+
+
+def _leave_rest_of_batch(state: RunState, failed: CallRecord) -> None:
+    """A batch stops at its first failure: who agreed to it did not foresee that."""
+    for other in state.calls:
+        if failed.batch and other.batch == failed.batch and other.status is CallStatus.READY:
+            other.agreed = False
+            _drop(state, other, "Not made: an earlier call of the same batch failed.")
+
+
+def _drop(state: RunState, call: CallRecord, reason: str, *, error: str | None = None) -> None:
+    """The call is not made; the model hears the reason, the person the error (the reason when there is none)."""
+    call.status = CallStatus.REJECTED
+    call.error = reason if error is None else error
+    _result(state, call, {"error": {"message": reason}})
+
+
+def _block(state: RunState, call: CallRecord, reason: str) -> None:
+    call.status = CallStatus.BLOCKED
+    call.error = reason
+    _result(state, call, {"error": {"message": reason}})
+
+
+def _wait_for_decision(
+    step: Transition, calls: Sequence[CallRecord], context: Context, *, by_requester: bool
+) -> None:
+    """One decision for all of the calls, which are of one operation."""
+    state = step.state
+    for call in calls:
         call.status = CallStatus.CONFIRMING if by_requester else CallStatus.APPROVING
+        call.batch = calls[0].id if len(calls) > 1 else ""
     state.status = RunStatus.CONFIRMING if by_requester else RunStatus.APPROVING
     state.work = None
-    view = call_view(call, context.tools.get(call.tool), context.now.tzinfo)
-    step.record("confirmation" if by_requester else "approval", call=view)
+    views = [call_view(call, context.tools.get(call.tool), context.now.tzinfo) for call in calls]
+    step.record("confirmation" if by_requester else "approval", call=views[0], calls=views)
 
 
 def _send(step: Transition, call: CallRecord, context: Context) -> None:
@@ -681,7 +838,8 @@ def _lost(step: Transition, call: CallRecord, tool: Tool | None, message: str) -
         call.error = f"{message} It is not known whether the product did it."
         step.state.status = RunStatus.CONFIRMING
         step.state.work = None
-        step.record("confirmation", call=call_view(call, tool, None), in_doubt=True)
+        view = call_view(call, tool, None)
+        step.record("confirmation", call=view, calls=[view], in_doubt=True)
 
 
 def _give_up(step: Transition, call: CallRecord, message: str) -> None:
@@ -802,6 +960,7 @@ def _finish(step: Transition, status: RunStatus, answer: Answer, context: Contex
     state = step.state
     state.status, state.answer, state.work = status, answer, None
     state.question, state.questions, state.asking_for = "", [], ""
+    _answer_open_calls(state)
     state.messages.append(Message(Role.ASSISTANT, answer.text))
     views = [
         call_view(call, context.tools.get(call.tool), context.now.tzinfo) for call in state.calls if not call.superseded
@@ -817,6 +976,7 @@ def _count(state: RunState, completion: Completion) -> None:
     state.model_calls += 1
     state.prompt_tokens += completion.usage.prompt_tokens
     state.completion_tokens += completion.usage.completion_tokens
+    state.cost += completion.usage.cost
     if completion.confidence is not None:
         state.confidence = min(completion.confidence, state.confidence if state.confidence is not None else 1.0)
 
@@ -831,6 +991,12 @@ def _limit_hit(state: RunState, bounds: Bounds) -> str:
         return f"a request may make {bounds.calls} calls"
     if state.prompt_tokens + state.completion_tokens > bounds.tokens:
         return f"a request may use {bounds.tokens:,} tokens"
+    if state.seconds > bounds.seconds:
+        return f"a request may be worked on for {bounds.seconds:.0f} seconds"
+    if state.response_bytes > bounds.response_bytes:
+        return f"a request may read {bounds.response_bytes / 1024 / 1024:.0f} MB from the product"
+    if bounds.cost and state.cost > bounds.cost:
+        return f"a request may cost {bounds.cost / 1_000_000:.2f} for the model"
     return ""
 
 
@@ -858,6 +1024,14 @@ def _tool_message(state: RunState, call: ToolCall, result: Json) -> None:
     state.messages.append(Message(Role.TOOL, content, tool_call_id=call.id, name=call.name))
 
 
+def _answer_open_calls(state: RunState) -> None:
+    """Every call that the model asked for gets a result: the providers refuse a history in which one has none."""
+    answered = {message.tool_call_id for message in state.messages if message.role is Role.TOOL}
+    open_calls = [call for message in state.messages for call in message.tool_calls if call.id not in answered]
+    for call in open_calls:
+        _tool_message(state, call, {"error": {"message": "Not done: the request ended before."}})
+
+
 def _result(state: RunState, call: CallRecord, result: Json) -> None:
     """Tell the model what came of a call, and what exactly was sent."""
     shown = {name: checkpoints.placeholder(value) for name, value in call.arguments.items()}
@@ -883,6 +1057,12 @@ def _sources(state: RunState) -> checkpoints.Sources:
             if call.status is CallStatus.SUCCEEDED and call.response is not None
         ],
     )
+
+
+def _effect(context: Context, call: CallRecord) -> Effect:
+    """Of an operation that is not known any more: the most harmful one."""
+    tool = context.tools.get(call.tool)
+    return tool.effect if tool else Effect.DESTRUCTIVE
 
 
 def _title(context: Context, call: CallRecord) -> str:

@@ -288,6 +288,8 @@ class CallRecord(Storable):
     repairs: list[str] = field(default_factory=list)
     #: true when a person said yes to exactly these arguments
     agreed: bool = False
+    #: id of the first call of the batch that a person decides as one, "" for a call of its own
+    batch: str = ""
     #: how often it was sent
     tries: int = 0
     #: true when a later call of the model repairs this failed one
