@@ -321,9 +321,6 @@ def _give_up(tenant_id: uuid.UUID | str, run_id: uuid.UUID | str, claim: Claim) 
         if run.lease_token != claim.token:
             return
         state = RunState.from_json(run.state)
-        for call in state.calls:
-            if call.status is CallStatus.SENT:
-                call.status = CallStatus.IN_DOUBT
         save(run, advance(state, ModelFailed(FAULT), Context(tools={}, now=timezone.now())), {})
 
 

@@ -502,6 +502,8 @@ def _decided(step: Transition, event: Decided, context: Context) -> None:
 def _cancelled(step: Transition, event: Cancelled, context: Context) -> None:
     """Stop at once; a call that is on its way can't be called back, so the run ends with its outcome."""
     state = step.state
+    if state.stopping:
+        return
     state.stopping = True
     under_way = next((call for call in state.calls if call.status is CallStatus.SENT), None)
     if under_way is None:
@@ -531,9 +533,7 @@ def _stopped_after(step: Transition, call: CallRecord, context: Context, *, sent
 
 
 def _stop(step: Transition, context: Context, text: str) -> None:
-    for call in step.state.calls:
-        if call.status in _OPEN:
-            call.status = CallStatus.REJECTED
+    _close_calls(step.state)
     _finish(step, RunStatus.CANCELLED, Answer(text), context)
 
 
@@ -674,9 +674,7 @@ def _ask_for_values(step: Transition, call: CallRecord, verdict: checkpoints.Ver
     _ask(step, call.id, _question_text(context.tools[call.tool], questions), questions)
 
 
-def _gather_batch(
-    step: Transition, first: CallRecord, decision: checkpoints.VerdictKind, context: Context
-) -> None:
+def _gather_batch(step: Transition, first: CallRecord, decision: checkpoints.VerdictKind, context: Context) -> None:
     """The call and the open ones of the same operation are shown and decided as one."""
     state = step.state
     alike = [call for call in state.calls if call.status is CallStatus.PLANNED and call.tool == first.tool]
@@ -699,9 +697,7 @@ def _gather_batch(
             return
         elif verdict.decision is decision:
             batch.append(call)
-    _wait_for_decision(
-        step, batch, context, by_requester=decision is checkpoints.VerdictKind.CONFIRM
-    )
+    _wait_for_decision(step, batch, context, by_requester=decision is checkpoints.VerdictKind.CONFIRM)
 
 
 def _batch_of(state: RunState, call: CallRecord) -> list[CallRecord]:
@@ -732,9 +728,7 @@ def _block(state: RunState, call: CallRecord, reason: str) -> None:
     _result(state, call, {"error": {"message": reason}})
 
 
-def _wait_for_decision(
-    step: Transition, calls: Sequence[CallRecord], context: Context, *, by_requester: bool
-) -> None:
+def _wait_for_decision(step: Transition, calls: Sequence[CallRecord], context: Context, *, by_requester: bool) -> None:
     """One decision for all of the calls, which are of one operation."""
     state = step.state
     for call in calls:
@@ -951,9 +945,20 @@ def _refuse(step: Transition, context: Context) -> None:
 
 
 def _fail(step: Transition, context: Context, message: str) -> None:
-    shown = [call for call in step.state.calls if not call.superseded and call.status is CallStatus.SUCCEEDED]
+    _close_calls(step.state)
+    told = {CallStatus.SUCCEEDED, CallStatus.IN_DOUBT}
+    shown = [call for call in step.state.calls if not call.superseded and call.status in told]
     answer = answers.render(shown, context.tools, context.now.tzinfo) if shown else Answer("")
     _finish(step, RunStatus.FAILED, Answer(f"{message} {answer.text}".strip(), answer.blocks), context)
+
+
+def _close_calls(state: RunState) -> None:
+    """What was not made is not made; what is on its way is in doubt."""
+    for call in state.calls:
+        if call.status is CallStatus.SENT:
+            call.status = CallStatus.IN_DOUBT
+        elif call.status in _OPEN:
+            call.status = CallStatus.REJECTED
 
 
 def _finish(step: Transition, status: RunStatus, answer: Answer, context: Context) -> None:

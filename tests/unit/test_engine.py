@@ -33,6 +33,7 @@ from nlops.core.types import (
     RunStatus,
     Tool,
     ToolCall,
+    Usage,
 )
 
 TEXT = {"type": "string"}
@@ -359,12 +360,136 @@ def test_after_the_end_nothing_changes(late):
     assert run.tell(late).state.to_json() == before
 
 
-def test_the_person_can_stop_it_and_hears_what_may_have_been_done():
+def stopped_while_sent() -> Run:
     run = Run("Delete user2").model(("delete_user", {"username": "user2"})).decide(True, by_requester=False)
-    run.sent().tell(Cancelled())
-    assert run.state.status is RunStatus.CANCELLED
-    assert run.call.status is CallStatus.IN_DOUBT
-    assert "check" in run.state.answer.text
+    run.sent().tell(Cancelled()).tell(Cancelled())
+    assert run.state.status is RunStatus.WORKING, "a call that is on its way can't be called back"
+    return run
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "words"),
+    [
+        (CallReturned("c00", 204, None), CallStatus.SUCCEEDED, "the product did it"),
+        (CallReturned("c00", 404, {"detail": "There is none."}), CallStatus.FAILED, "was not done"),
+        (CallReturned("c00", 502, None), CallStatus.IN_DOUBT, "please check"),
+        (CallLost("c00", "No answer.", sent=True), CallStatus.IN_DOUBT, "please check"),
+        (CallLost("c00", "No way there.", sent=False), CallStatus.FAILED, "was not done"),
+    ],
+)
+def test_a_run_that_is_stopped_during_a_call_ends_with_what_came_of_the_call(outcome, status, words):
+    run = stopped_while_sent().tell(outcome)
+    assert (run.state.status, run.call.status) == (RunStatus.CANCELLED, status)
+    assert words in run.state.answer.text
+
+
+def test_a_run_that_is_stopped_between_calls_ends_at_once():
+    run = Run("Get user1").model(("get_user", {"username": "user1"})).tell(Cancelled())
+    assert (run.state.status, run.call.status) == (RunStatus.CANCELLED, CallStatus.REJECTED)
+    assert run.state.messages[-2].tool_call_id == "c00", "every call has a result, or the next prompt is refused"
+
+
+# --- batches --------------------------------------------------------------------------------------------------
+
+DESCRIBED = [("update_user", {"username": name, "description": "intern"}) for name in ("ann", "bob", "cid")]
+
+
+def described(*calls: tuple[str, dict], **bounds: int) -> Run:
+    context = replace(CONTEXT, bounds=Bounds(**bounds))
+    return Run("Set the description of ann, bob and cid to intern", context).model(*(calls or DESCRIBED))
+
+
+def test_calls_of_one_operation_are_confirmed_as_one_and_sent_one_after_the_other():
+    run = described()
+    assert run.state.status is RunStatus.CONFIRMING
+    shown = run.records[-1].data["calls"]
+    assert [call["target"] for call in shown] == ["/users/ann", "/users/bob", "/users/cid"]
+    run.decide(True, by_requester=True)
+    for name in ("ann", "bob", "cid"):
+        assert run.state.call(run.state.work.call_id).arguments["username"] == name
+        run.product(200, {"username": name})
+    assert run.state.work.kind is WorkKind.ASK_MODEL
+    assert [call.status for call in run.state.calls] == [CallStatus.SUCCEEDED] * 3
+
+
+def test_a_no_to_a_batch_is_a_no_to_all_of_it():
+    run = described().decide(False, by_requester=True)
+    assert run.state.status is RunStatus.ANSWERED
+    assert [call.status for call in run.state.calls] == [CallStatus.REJECTED] * 3
+
+
+def test_a_batch_stops_at_its_first_failure():
+    run = described().decide(True, by_requester=True).product(200, {}).product(409, {"detail": "Locked."})
+    assert run.state.work.kind is WorkKind.ASK_MODEL
+    assert [call.status.value for call in run.state.calls] == ["succeeded", "failed", "rejected"]
+    assert "earlier call" in run.state.calls[2].error
+
+
+def test_a_batch_above_the_limit_is_not_made_and_the_limit_is_named():
+    run = described(batch=2).model()
+    assert [call.status for call in run.state.calls] == [CallStatus.BLOCKED] * 3
+    assert "at most 2" in run.state.answer.text
+
+
+def test_a_value_that_a_call_of_the_batch_lacks_is_asked_for_before_the_decision():
+    run = described(*DESCRIBED[:2], ("update_user", {"description": "intern"}))
+    assert run.state.status is RunStatus.ASKING
+    run.tell(Replied({"username": "cid"}))
+    assert run.state.status is RunStatus.CONFIRMING
+    assert len(run.records[-1].data["calls"]) == 3
+
+
+def test_a_call_in_doubt_stops_its_batch_until_a_person_has_looked():
+    run = described().decide(True, by_requester=True).lost(sent=True)
+    assert run.state.status is RunStatus.CONFIRMING
+    run.decide(False, by_requester=True)
+    assert [call.status.value for call in run.state.calls] == ["in_doubt", "rejected", "rejected"]
+
+
+# --- models that fail, and limits -----------------------------------------------------------------------------
+
+
+def test_a_busy_model_is_asked_again_after_the_time_that_it_named():
+    run = Run("Get user1").tell(ModelFailed("The model is busy.", retryable=True, retry_after=7))
+    assert (run.state.work.kind, run.state.work.delay) == (WorkKind.ASK_MODEL, 7)
+    assert "7 s" in run.records[-1].data["text"]
+    run.model(("get_user", {"username": "user1"}))
+    assert run.state.model_failures == 0
+
+
+def test_a_model_that_stays_away_fails_the_run():
+    run = Run("Get user1")
+    for _ in range(3):
+        run.tell(ModelFailed("The model is busy.", retryable=True))
+    assert run.state.work.delay == 8
+    run.tell(ModelFailed("The model is busy.", retryable=True))
+    assert run.state.status is RunStatus.FAILED
+
+
+def test_the_fallback_model_takes_over_once():
+    run = Run("Get user1", replace(CONTEXT, has_fallback=True)).tell(ModelFailed("The key was refused."))
+    assert (run.state.work.kind, run.state.uses_fallback) == (WorkKind.SELECT_TOOLS, True)
+    run.tell(Begun(("op-get",))).tell(ModelFailed("This one, too."))
+    assert run.state.status is RunStatus.FAILED
+
+
+@pytest.mark.parametrize(
+    ("bounds", "words"),
+    [
+        (Bounds(seconds=1), "1 seconds"),
+        (Bounds(response_bytes=1024 * 1024), "1 MB"),
+        (Bounds(cost=10_000), "cost 0.01"),
+        (Bounds(tokens=10), "10 tokens"),
+    ],
+)
+def test_each_limit_that_is_hit_is_named(bounds, words):
+    run = Run("Get user1", replace(CONTEXT, bounds=bounds, elapsed=0.6))
+    usage = Usage(prompt_tokens=8, completion_tokens=3, cost=20_000)
+    run.tell(ModelAnswered(Completion("", (ToolCall("a", "get_user", {"username": "user1"}),), usage=usage)))
+    if not run.state.status.is_over:
+        run.sent().tell(CallReturned("a", 200, {"username": "user1"}, size=2 * 1024 * 1024))
+    assert run.state.status is RunStatus.FAILED
+    assert words in run.state.answer.text
 
 
 def test_a_model_that_never_stops_is_stopped_and_the_limit_is_named():
