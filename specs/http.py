@@ -7,21 +7,37 @@ spaceDelimited, pipeDelimited). A value can't leave its place: not the path segm
 from __future__ import annotations
 
 import functools
-import math
 import re
 import secrets
 import ssl
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
+import httpcore2
 import httpx2
-import jiter
 import orjson
 
 from nlops.core.types import Json
+from specs.network import DeadlineTransport
+from specs.reading import Content, parse_body, read_body, read_content
+
+__all__ = [
+    "ProductUnreachable",
+    "Request",
+    "RequestNotPossible",
+    "Response",
+    "build_request",
+    "form_request",
+    "header_text",
+    "parse_body",
+    "send",
+    "wait_told",
+]
 
 #: Seconds for each of: connecting, waiting for the next bytes.
 TIMEOUT_SECONDS = 30.0
@@ -88,6 +104,12 @@ class Response:
     truncated: bool = False
     #: seconds from sending to the last byte
     elapsed: float = 0.0
+    #: bytes of the body that came over the wire
+    size: int = 0
+    #: why the body is no answer to the call, in words for the person; "" when it is one
+    problem: str = ""
+    #: with a problem: whether it is unknown if the product did what was asked
+    unclear: bool = False
 
 
 # --- building ---------------------------------------------------------------------------------------------
@@ -337,34 +359,112 @@ def _quoted(name: str) -> str:
 # --- sending ----------------------------------------------------------------------------------------------
 
 
-def send(request: Request, *, timeout: float = TIMEOUT_SECONDS, max_bytes: int = MAX_RESPONSE_BYTES) -> Response:
+def send(
+    request: Request,
+    *,
+    timeout: float = TIMEOUT_SECONDS,
+    total: float = TOTAL_SECONDS,
+    max_bytes: int = MAX_RESPONSE_BYTES,
+) -> Response:
     """Send the request on a connection of its own; redirects are not followed, proxies of the environment not used.
 
-    Raises ProductUnreachable.
+    The whole exchange ends within `total` seconds, whatever the product does. Raises ProductUnreachable.
     """
     began = time.monotonic()
     host = urlsplit(request.url).netloc.rpartition("@")[2]
     headers = {"Accept-Encoding": "identity", **request.headers}
+    transport = DeadlineTransport(began + total, _tls_context() if request.url.startswith("https:") else None)
     try:
         # A kept connection that the product closes meanwhile would leave a write in doubt: never kept.
         with (
-            httpx2.Client(trust_env=False, follow_redirects=False, timeout=timeout, verify=_tls(request.url)) as client,
+            httpx2.Client(transport=transport, trust_env=False, follow_redirects=False, timeout=timeout) as client,
             client.stream(request.method, request.url, headers=headers, content=request.content or None) as answer,
         ):
-            content, truncated = _read(answer, max_bytes, began, host)
+            content = read_content(answer.iter_raw(), answer.headers.get("content-encoding", ""), max_bytes)
             found = {name.lower(): value for name, value in answer.headers.items() if name.lower() != "set-cookie"}
-            body = parse_body(content, found.get("content-type", ""), whole=not truncated)
-            return Response(answer.status_code, found, body, truncated, time.monotonic() - began)
-    except httpx2.HTTPError as error:
-        raise _unreachable(error, host, timeout) from error
+            return _response(answer.status_code, found, content, time.monotonic() - began)
+    except (httpcore2.TimeoutException, httpcore2.NetworkError, httpcore2.ProtocolError,
+            httpcore2.UnsupportedProtocol, httpx2.HTTPError) as error:  # fmt: skip
+        late = time.monotonic() - began >= total
+        raise _unreachable(error, host, total if late else timeout, late=late) from error
     except (httpx2.InvalidURL, ValueError) as error:
         raise RequestNotPossible(
             f"The address of {host or 'the product'} can't be used; check the connection's base URL."
         ) from error
 
 
-def _tls(url: str) -> ssl.SSLContext | bool:
-    return _tls_context() if url.startswith("https:") else False
+def _response(status: int, headers: dict[str, str], content: Content, elapsed: float) -> Response:
+    body = read_body(content, headers, status)
+    problem, unclear = body.problem, body.unclear
+    if status < 200:
+        problem = f"The product answered with HTTP {status}, which is no answer to a request."
+        unclear = True
+    elif 300 <= status < 400:
+        problem, unclear = _odd_3xx(status, headers)
+    return Response(
+        status, headers, body.value, content.truncated, elapsed, size=content.size, problem=problem, unclear=unclear
+    )
+
+
+#: Redirects that say: not done here, send the same again there (RFC 9110 section 15.4).
+_MOVED: Final = frozenset({301, 307, 308})
+
+
+def _odd_3xx(status: int, headers: Mapping[str, str]) -> tuple[str, bool]:
+    if status == 304:
+        return "The product answered that nothing has changed (HTTP 304), although nobody asked for changes only.", True
+    where = urlsplit(headers.get("location", ""))
+    place = f"{where.scheme}://{where.netloc}{where.path}" if where.netloc else where.path
+    place = re.sub(r"[^\x21-\x7e]", "", place.rpartition("@")[2])[:200]
+    named = f" to {place}" if place else ""
+    return (
+        f"The product sent the request elsewhere{named} (HTTP {status}). nlops does not follow: the credentials are "
+        "for the connection's address only. If the product has moved, an operator can correct the connection's base "
+        "URL.",
+        status not in _MOVED,
+    )
+
+
+def wait_told(status: int, headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds that the product asks to wait, None when it doesn't say. `headers`: names in small letters.
+
+    Read are Retry-After (seconds or a date, RFC 9110 section 10.2.3), RateLimit and RateLimit-Reset (the IETF drafts),
+    X-RateLimit-Reset-After, and X-RateLimit-Reset as seconds or as a moment, in seconds or milliseconds since 1970.
+    """
+    exhausted = headers.get("x-ratelimit-remaining", "").strip() == "0"
+    if status not in (429, 503) and not (status == 403 and ("retry-after" in headers or exhausted)):
+        return None
+    found = _retry_after(headers.get("retry-after", ""), now)
+    if found is None and status != 503:
+        combined = re.search(r"(?:^|[;,\s])(?:t|reset)\s*=\s*(\d{1,10})", headers.get("ratelimit", ""))
+        told = [combined[1] if combined else "", *(headers.get(name, "") for name in _RESETS)]
+        numbers = [text for text in map(str.strip, told) if re.fullmatch(r"\d{1,16}(?:\.\d+)?", text)]
+        found = _seconds_until(numbers[0], now) if numbers else None
+    return found
+
+
+_RESETS: Final = ("ratelimit-reset", "x-ratelimit-reset-after", "x-ratelimit-reset", "x-rate-limit-reset")
+
+
+def _retry_after(text: str, now: datetime) -> float | None:
+    text = text.strip()
+    if re.fullmatch(r"\d{1,9}(?:\.\d+)?", text):
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - now).total_seconds())
+
+
+def _seconds_until(text: str, now: datetime) -> float:
+    """A number of seconds; what is large enough to be a moment since 1970 is one."""
+    number = float(text)
+    if number > 1e11:
+        number /= 1000
+    return max(0.0, number - now.timestamp()) if number > 1e8 else number
 
 
 @functools.cache
@@ -372,37 +472,34 @@ def _tls_context() -> ssl.SSLContext:
     return httpx2.create_ssl_context(trust_env=False)
 
 
-def _read(answer: httpx2.Response, max_bytes: int, began: float, host: str) -> tuple[bytes, bool]:
-    content = bytearray()
-    for chunk in answer.iter_bytes():
-        content += chunk
-        if len(content) > max_bytes:
-            return bytes(content[:max_bytes]), True
-        if time.monotonic() - began > TOTAL_SECONDS:
-            raise ProductUnreachable(
-                f"{host} was still sending its answer after {TOTAL_SECONDS:.0f} seconds, so nlops stopped reading.",
-                sent=True,
-            )
-    return bytes(content), False
-
-
-def _unreachable(error: httpx2.HTTPError, host: str, timeout: float) -> ProductUnreachable:
+def _unreachable(error: Exception, host: str, seconds: float, *, late: bool) -> ProductUnreachable:
     """The failure in words for the person, and whether the product may have got the request."""
     match error:
-        case httpx2.ConnectTimeout() | httpx2.PoolTimeout():
+        case httpcore2.ConnectTimeout() | httpcore2.PoolTimeout():
             return ProductUnreachable(
-                f"{host} could not be reached within {timeout:.0f} seconds. Check that the product runs and that the "
+                f"{host} could not be reached within {seconds:.0f} seconds. Check that the product runs and that the "
                 "connection's base URL is right.",
                 sent=False,
             )
-        case httpx2.ConnectError():
+        case httpcore2.ConnectError():
             return ProductUnreachable(_connect_message(error, host), sent=False)
-        case httpx2.UnsupportedProtocol() | httpx2.LocalProtocolError():
+        case httpcore2.UnsupportedProtocol() | httpcore2.LocalProtocolError():
             return RequestNotPossible(f"The request to {host} can't be sent as HTTP; check the connection.")
-        case httpx2.TimeoutException():
-            return ProductUnreachable(f"{host} did not answer within {timeout:.0f} seconds.", sent=True)
+        case httpcore2.TimeoutException() if late:
+            return ProductUnreachable(
+                f"{host} was still sending its answer after {seconds:.0f} seconds, so nlops stopped reading.", sent=True
+            )
+        case httpcore2.TimeoutException():
+            return ProductUnreachable(f"{host} did not answer within {seconds:.0f} seconds.", sent=True)
+        case httpcore2.RemoteProtocolError() if "disconnected" not in str(error) and "closed" not in str(error):
+            return ProductUnreachable(
+                f"{host} answered with something that is not HTTP as it should be, so its answer can't be read.",
+                sent=True,
+            )
         case _:
-            return ProductUnreachable(f"{host} closed the connection before it answered.", sent=True)
+            return ProductUnreachable(
+                f"{host} closed the connection before it answered, or in the middle of its answer.", sent=True
+            )
 
 
 def _connect_message(error: Exception, host: str) -> str:
@@ -422,38 +519,3 @@ def _connect_message(error: Exception, host: str) -> str:
         f"{host} can't be reached: the connection was refused. Check that the product runs and that the connection's "
         "base URL is right."
     )
-
-
-def parse_body(content: bytes, content_type: str, *, whole: bool = True) -> Json:
-    """JSON value where it is JSON, else text; None for nothing. What can't be shown is named instead."""
-    if not content:
-        return None
-    kind = content_type.partition(";")[0].strip().lower()
-    looks_like_json = kind.endswith(("/json", "+json")) or content.lstrip()[:1] in (b"{", b"[")
-    if whole and looks_like_json:
-        try:
-            return _storable(jiter.from_json(content, allow_inf_nan=False))
-        except ValueError:
-            pass  # it says JSON and is none: shown as the text that it is
-    if b"\x00" in content or kind.startswith(("image/", "audio/", "video/", "application/octet-stream")):
-        return f"({len(content)} bytes of {kind or 'binary data'})"
-    charset = re.search(r"charset=\"?([\w.-]+)", content_type, re.I)
-    try:
-        return content.decode(charset[1] if charset else "utf-8", "replace")
-    except LookupError:
-        return content.decode("utf-8", "replace")
-
-
-def _storable(value: Json) -> Json:
-    """The value as PostgreSQL and orjson can keep it: no NUL characters, no infinities, long integers as text."""
-    if isinstance(value, str):
-        return value.replace("\x00", "")
-    if isinstance(value, list):
-        return [_storable(item) for item in value]
-    if isinstance(value, dict):
-        return {key.replace("\x00", ""): _storable(item) for key, item in value.items()}
-    if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**64:
-        return str(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
