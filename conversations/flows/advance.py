@@ -53,6 +53,7 @@ from nlops.core.views import target
 from nlops.llm.base import Limits, ModelError
 from nlops.llm.registry import ModelConfigurationError
 from specs.flows.call_product import ProductUnreachable, call_operation
+from specs.http import wait_told
 from specs.models import Connection
 
 log = structlog.get_logger(__name__)
@@ -261,13 +262,15 @@ def _send_call(tenant_id: uuid.UUID | str, run_id: uuid.UUID | str, state: RunSt
     except ProductUnreachable as error:
         return CallLost(call_id, str(error), sent=error.sent)
     body = _cut(redact(response.body, secrets.values()))
-    return CallReturned(call_id, response.status, body, _retry_after(response.headers))
-
-
-def _retry_after(headers: dict[str, str]) -> float | None:
-    """Seconds of a Retry-After header (RFC 9110 section 10.2.3), None without a usable one."""
-    value = next((text for name, text in headers.items() if name.lower() == "retry-after"), "")
-    return float(value) if value.isdigit() else None
+    return CallReturned(
+        call_id,
+        response.status,
+        body,
+        wait_told(response.status, response.headers, timezone.now()),
+        size=response.size,
+        problem=response.problem,
+        unclear=response.unclear,
+    )
 
 
 def _cut(body: Json) -> Json:

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from nlops.core import answers, checkpoints, dates, language, prompts
+from nlops.core.outcomes import error_result, is_failure_inside
 from nlops.core.provenance import ComputedDate
 from nlops.core.tools import ASK_TOOL, CAPABILITIES_TOOL, DATE_TOOL, REFUSE_TOOL
 from nlops.core.types import (
@@ -40,6 +41,8 @@ from nlops.core.views import argument_label, call_view
 IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 #: Characters of a response that the model sees.
 RESULT_CHARACTERS = 6000
+#: Seconds that a run waits when a product asks for it; for longer ones the person is told.
+LONGEST_WAIT = 120.0
 #: How often a model request that failed is made again, and the longest wait for it, in seconds.
 MODEL_RETRIES = 3
 LONGEST_MODEL_WAIT = 60.0
@@ -211,6 +214,13 @@ class CallReturned:
     retry_after: float | None = None
     #: bytes of the response
     size: int = 0
+    #: why the body is no answer to the call, in words for the person; "" when it is one
+    problem: str = ""
+    #: with a problem: whether it is unknown if the product did what was asked
+    unclear: bool = False
+    #: pages of a list that were read, and how many entries the product says there are
+    pages: int = 1
+    total: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,26 +398,51 @@ def _call_returned(step: Transition, event: CallReturned, context: Context) -> N
     call.http_status = event.http_status
     call.response = event.body
     state.response_bytes += event.size
-    step.record("returned", call_id=call.id, tool=call.tool, http_status=event.http_status)
+    step.record(
+        "returned",
+        call_id=call.id,
+        tool=call.tool,
+        http_status=event.http_status,
+        size=event.size,
+        pages=event.pages,
+        total=event.total,
+    )
     status = event.http_status
     if state.stopping:
-        _stopped_after(step, call, context)
+        _stopped_after(step, call, context, unclear=event.unclear)
         return
-    if 200 <= status < 300:
+    if 200 <= status < 300 and is_failure_inside(event.body):
+        _refused_by_product(step, call, tool, context)
+    elif event.problem and status < 400 and (event.unclear or status >= 300 or _effect(context, call) is Effect.READ):
+        _not_answered(step, call, tool, event)
+    elif 200 <= status < 300:
         _succeed(step, call)
     elif status in (404, 410) and tool is not None and tool.method == "DELETE" and call.tries > 1:
         # The first try was cut off; now the thing is gone, which is what was wanted.
         call.repairs.append("The connection broke the first time; the product says it is gone now.")
         _succeed(step, call)
-    elif status == 429 and call.tries < 4 and (event.retry_after or 1) <= 120:
-        delay = event.retry_after or 2.0**call.tries
+    elif _asks_to_wait(event) and call.tries < 4 and (event.retry_after or 1) <= LONGEST_WAIT:
+        delay = max(1.0, event.retry_after or 2.0**call.tries)
         _send_again(step, call, delay, f"The product asks to wait {delay:.0f} seconds")
         return
     elif status >= 500:
-        _lost(step, call, tool, answers.problem_text(event.body, status))
+        _lost(step, call, tool, answers.problem_text(event.body, status), wait=event.retry_after)
     else:
-        _refused_by_product(step, call, tool, context)
+        _refused_by_product(step, call, tool, context, wait=event.retry_after)
     _go_on(step, call, context)
+
+
+def _asks_to_wait(event: CallReturned) -> bool:
+    """A product that has enough says 429, or 403 with the time to wait: nothing was done."""
+    return event.http_status == 429 or (event.http_status == 403 and event.retry_after is not None)
+
+
+def _not_answered(step: Transition, call: CallRecord, tool: Tool | None, event: CallReturned) -> None:
+    """Something came, but no answer: a redirect, a web page, a broken body."""
+    if event.unclear and (tool is None or tool.effect is not Effect.READ):
+        _lost(step, call, tool, event.problem)
+    else:
+        _give_up(step, call, event.problem)
 
 
 def _call_lost(step: Transition, event: CallLost, context: Context) -> None:
@@ -512,13 +547,17 @@ def _cancelled(step: Transition, event: Cancelled, context: Context) -> None:
         step.record("progress", text=f"Stopping; {_title(context, under_way)} is on its way already")
 
 
-def _stopped_after(step: Transition, call: CallRecord, context: Context, *, sent: bool = True) -> None:
+def _stopped_after(
+    step: Transition, call: CallRecord, context: Context, *, sent: bool = True, unclear: bool = False
+) -> None:
     """The outcome of the call that was on its way when the person stopped the run."""
     title = _title(context, call)
-    if 200 <= call.http_status < 300:
+    answered = 200 <= call.http_status < 300 and not unclear
+    refused = answered and is_failure_inside(call.response)
+    if answered and not refused:
         call.status = CallStatus.SUCCEEDED
         outcome = f"{title} was on its way already, and the product did it."
-    elif 400 <= call.http_status < 500 or not sent:
+    elif 400 <= call.http_status < 500 or refused or not sent:
         call.status = CallStatus.FAILED
         call.error = answers.problem_text(call.response, call.http_status) if sent else "It did not reach the product."
         outcome = f"{title} was not done."
@@ -769,22 +808,25 @@ def _succeed(step: Transition, call: CallRecord) -> None:
     _result(step.state, call, call.response)
 
 
-def _refused_by_product(step: Transition, call: CallRecord, tool: Tool | None, context: Context) -> None:
+def _refused_by_product(
+    step: Transition, call: CallRecord, tool: Tool | None, context: Context, *, wait: float | None = None
+) -> None:
     """A 4xx: what the product says goes to the model; a refused secret goes back to the person."""
     call.status = CallStatus.FAILED
     call.error = answers.problem_text(call.response, call.http_status)
+    if wait is not None:
+        call.error = f"{call.error.rstrip('.')}. It asks to wait {_duration(wait)}."
     step.state.work = None
     fields = answers.problem_fields(call.response)
     questions = _questions_for_fields(call, tool, fields, secret_only=True)
     if call.http_status in (400, 422) and questions and tool is not None:
         _ask_instead(step, call, tool, questions)
         return
-    error = {
-        "status": call.http_status,
-        "message": call.error,
-        "fields": [{"field": name, "message": message} for name, message in fields],
-    }
-    _result(step.state, call, {"error": error})
+    _result(step.state, call, error_result(call.http_status, call.error, fields, call.response))
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
 
 
 def _ask_instead(step: Transition, call: CallRecord, tool: Tool, questions: list[Question]) -> None:
@@ -800,7 +842,7 @@ def _ask_instead(step: Transition, call: CallRecord, tool: Tool, questions: list
     )
     state = step.state
     state.calls.append(again)
-    _result(state, call, {"error": {"status": call.http_status, "message": call.error}})
+    _result(state, call, error_result(call.http_status, call.error))
     state.messages.append(Message(Role.ASSISTANT, tool_calls=(ToolCall(again.id, again.tool, kept),)))
     _ask(step, again.id, f"The product refused it: {call.error} {_question_text(tool, questions)}", questions)
 
@@ -820,11 +862,12 @@ def _questions_for_fields(
     return found
 
 
-def _lost(step: Transition, call: CallRecord, tool: Tool | None, message: str) -> None:
+def _lost(step: Transition, call: CallRecord, tool: Tool | None, message: str, *, wait: float | None = None) -> None:
     """The outcome is unknown: repeat what is safe to repeat, else a person decides."""
     safe = tool is not None and (tool.method in IDEMPOTENT_METHODS or bool(tool.idempotency_header))
     if safe and call.tries < 2:
-        _send_again(step, call, float(call.tries), "No clear answer from the product; trying again")
+        delay = float(call.tries) if wait is None or wait > LONGEST_WAIT else max(1.0, wait)
+        _send_again(step, call, delay, "No clear answer from the product; trying again")
     elif tool is None or tool.effect is Effect.READ:
         _give_up(step, call, message)
     else:
@@ -840,7 +883,7 @@ def _give_up(step: Transition, call: CallRecord, message: str) -> None:
     call.status = CallStatus.FAILED
     call.error = message
     step.state.work = None
-    _result(step.state, call, {"error": {"message": message}})
+    _result(step.state, call, error_result(call.http_status, message))
 
 
 # --- questions ------------------------------------------------------------------------------------------------

@@ -169,8 +169,9 @@ def _values(value: Json) -> list[str]:
 
 
 _ONE_OF: Final = re.compile(
-    r"\b(?:(?:(?:should|must) be )?(?:one of|either)|(?:should|must) be|among|allowed(?: values?)?(?: are)?|choose from|valid (?:values?|choices?|options?)"
-    r"(?: are)?|expected|choices?(?: are)?|possible values?(?: are)?)\b\s*:?\s*(?P<list>.+)",
+    r"\b(?:(?:(?:should|must) be )?(?:one of|either)|(?:should|must) be|among|allowed(?: values?)?(?: are)?|choose from"
+    r"|valid (?:values?|choices?|options?)(?: are)?|expected|choices?(?: are)?|possible values?(?: are)?)\b"
+    r"\s*:?\s*(?P<list>.+)",
     re.I | re.S,
 )
 
