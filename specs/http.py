@@ -396,10 +396,7 @@ def send(
 def _response(status: int, headers: dict[str, str], content: Content, elapsed: float) -> Response:
     body = read_body(content, headers, status)
     problem, unclear = body.problem, body.unclear
-    if status < 200:
-        problem = f"The product answered with HTTP {status}, which is no answer to a request."
-        unclear = True
-    elif 300 <= status < 400:
+    if 300 <= status < 400:
         problem, unclear = _odd_3xx(status, headers)
     return Response(
         status, headers, body.value, content.truncated, elapsed, size=content.size, problem=problem, unclear=unclear
@@ -414,8 +411,9 @@ def _odd_3xx(status: int, headers: Mapping[str, str]) -> tuple[str, bool]:
     if status == 304:
         return "The product answered that nothing has changed (HTTP 304), although nobody asked for changes only.", True
     where = urlsplit(headers.get("location", ""))
-    place = f"{where.scheme}://{where.netloc}{where.path}" if where.netloc else where.path
-    place = re.sub(r"[^\x21-\x7e]", "", place.rpartition("@")[2])[:200]
+    server = where.netloc.rpartition("@")[2]
+    place = f"{where.scheme}://{server}{where.path}" if server else where.path
+    place = re.sub(r"[^\x21-\x7e]", "", place)[:200]
     named = f" to {place}" if place else ""
     return (
         f"The product sent the request elsewhere{named} (HTTP {status}). nlops does not follow: the credentials are "
