@@ -7,6 +7,7 @@ from collections.abc import Callable
 from allauth.headless.contrib.rest_framework.authentication import XSessionTokenAuthentication
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.urls import Resolver404, resolve
 from django.utils import timezone
 
 from accounts.context import tenant_context, user_context
@@ -40,12 +41,24 @@ class MemberMiddleware:
         if tenant is None:
             return self.get_response(request)
         request.member, request.tenant = member, tenant  # type: ignore[attr-defined]
+        if _opens_context_itself(request):
+            with timezone.override(user.time_zone):
+                return self.get_response(request)
         with tenant_context(tenant.pk, user.pk), timezone.override(user.time_zone):
             response = self.get_response(request)
             if response.status_code >= 500:
                 # Django has turned the exception into a page already; half of a request must not stay.
                 transaction.set_rollback(True)
             return response
+
+
+def _opens_context_itself(request: HttpRequest) -> bool:
+    """Whether the view says `outside_transaction = True`: it waits for somebody else, which no transaction must."""
+    try:
+        found = resolve(request.path_info).func
+    except Resolver404:
+        return False
+    return bool(getattr(getattr(found, "view_class", found), "outside_transaction", False))
 
 
 def find_member(user_id: int, tenant_id: str | None = None) -> Member | None:

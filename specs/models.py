@@ -161,6 +161,10 @@ class Connection(TenantModel):
     secret = models.TextField(blank=True, editable=False, help_text="encrypted: password, key or token")
     tokens = models.TextField(blank=True, editable=False, help_text="encrypted JSON of the current tokens")
     tokens_expire_at = models.DateTimeField(null=True, blank=True, editable=False)
+    renewal_token = models.UUIDField(
+        null=True, blank=True, editable=False, help_text="whose turn it is to renew the tokens"
+    )
+    renewal_until = models.DateTimeField(null=True, blank=True, editable=False, help_text="end of that turn")
     checked_at = models.DateTimeField(null=True, blank=True, editable=False)
     check_message = models.TextField(blank=True, editable=False)
     check_ok = models.BooleanField(null=True, editable=False)

@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 
+from accounts.context import tenant_context
 from accounts.permissions import OperatorRequired
 from accounts.requests import MemberRequest
 from nlops.core.types import Decision
@@ -159,16 +160,21 @@ class ConnectionView(ProductRoom):
         return {} if version is None or self.stored() is not None else guess_connection(version)
 
 
-class ConnectionTestView(ProductRoom):
-    """Try the connection and say what came of it."""
+class ConnectionTestView(OperatorRequired):
+    """Try the connection and say what came of it. The product may take its time: no transaction is open meanwhile."""
+
+    outside_transaction = True
 
     def post(self, request: MemberRequest, slug: str) -> HttpResponse:
-        connection = get_object_or_404(Connection, product=self.product)
+        with tenant_context(request.tenant.pk):
+            found = Connection.objects.select_related("product").filter(product__slug=slug)
+            connection = get_object_or_404(found)
         test_connection(connection)
-        connection.refresh_from_db()
         if not request.htmx:
             return redirect("product_connection", slug)
-        return self.page("specs/connection.html#check", connection=connection)
+        with tenant_context(request.tenant.pk):
+            context = {"room": "products", "product": connection.product, "connection": connection}
+            return render(request, "specs/connection.html#check", context)
 
 
 class WhitelistView(ProductRoom):

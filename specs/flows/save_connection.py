@@ -46,6 +46,8 @@ def save_connection(
         raise FlowError("Secret: the connection would send the stored secret to another host. Enter the secret again.")
     _check(connection)
     connection.tokens, connection.tokens_expire_at = "", None
+    # Tokens that a worker is getting with the settings of before are not kept.
+    connection.renewal_token = connection.renewal_until = None
     connection.check_ok, connection.check_message, connection.checked_at = None, "", None
     connection.save()
     return connection

@@ -6,7 +6,9 @@ import base64
 import json
 import socket
 import threading
-from collections.abc import Iterator
+import time
+import uuid
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -14,12 +16,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.db import connections
+from django.test import Client
 from django.utils import timezone
 
 from accounts.context import tenant_context
 from accounts.encryption import decrypt
 from specs.flows import FlowError
-from specs.flows.call_product import ProductUnreachable, SignInFailed, call_operation
+from specs.flows.call_product import ProductUnreachable, SignInFailed, _claim_renewal, _exchange, call_operation
 from specs.flows.call_product import test_connection as check
 from specs.flows.process_version import process_version
 from specs.flows.save_connection import save_connection
@@ -68,6 +71,8 @@ class Handler(BaseHTTPRequestHandler):
         grant = fields["grant_type"][0]
         with service.lock:
             service.grants.append(grant)
+            if service.on_grant:
+                service.on_grant()
             known = (
                 fields.get("refresh_token") == [service.refresh_token]
                 if grant == "refresh_token"
@@ -85,7 +90,14 @@ class Handler(BaseHTTPRequestHandler):
     def handle_call(self, content: bytes = b"") -> None:
         service = self.server
         authorization = self.headers.get("Authorization")
+        if service.on_call:
+            service.on_call()
         service.calls.append((self.command, self.path, dict(self.headers.items()), content))
+        if urlsplit(self.path).path in service.moved:
+            self.send_response(307)
+            self.send_header("Location", service.moved[urlsplit(self.path).path])
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
         if service.token and authorization != f"Bearer {service.token}" and self.path != "/health":
             return self.answer(401, {"error": "expired"})
         return self.answer(service.status, {"ok": True})
@@ -114,6 +126,10 @@ class Service(ThreadingHTTPServer):
         self.refresh_token = ""
         self.lifetime: Any = 600
         self.status = 200
+        self.on_grant: Callable[[], None] | None = None
+        self.on_call: Callable[[], None] | None = None
+        #: path to where it redirects
+        self.moved: dict[str, str] = {}
         self.grants: list[str] = []
         self.calls: list[tuple[str, str, dict[str, str], bytes]] = []
 
@@ -373,3 +389,140 @@ def test_of_several_workers_with_an_expired_token_one_renews(service, clean_cach
         thread.join()
     assert statuses == [200] * 4
     assert service.grants == ["password", "refresh_token"]
+
+
+def open_transactions() -> int:
+    """Transactions of the application that wait for something else than the database."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND usename = current_user AND pid <> pg_backend_pid() AND state LIKE 'idle in transaction%'"
+        )
+        return int(cursor.fetchone()[0])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_row_is_free_and_no_transaction_is_open_while_the_token_endpoint_is_waited_for(service, clean_cache):
+    people = make_people("acme")
+    with tenant_context(people.tenant.pk):
+        oauth(make_product(people.tenant), service)
+        connection, things = Connection.objects.select_related("product").get(), operation(Product.objects.get())
+    seen: list[object] = []
+
+    def look() -> None:
+        with tenant_context(people.tenant.pk):
+            seen.append(Connection.objects.select_for_update(nowait=True).get().renewal_token)
+            seen.append(open_transactions())
+        connections.close_all()
+
+    service.on_grant = look
+    assert call_operation(things, connection, {}).status == 200
+    assert seen[0] is not None
+    assert seen[1] == 0
+    with tenant_context(people.tenant.pk):
+        assert Connection.objects.get().renewal_token is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_waits_a_bounded_time_for_another_ones_token(service, clean_cache, settings):
+    settings.NLOPS_LEASE_SECONDS = 13
+    people = make_people("acme")
+    with tenant_context(people.tenant.pk):
+        oauth(make_product(people.tenant), service)
+        connection, things = Connection.objects.select_related("product").get(), operation(Product.objects.get())
+        claimed = {"renewal_token": uuid.uuid4(), "renewal_until": timezone.now() + timedelta(seconds=60)}
+        Connection.objects.update(**claimed)
+    began = time.monotonic()
+    with pytest.raises(SignInFailed, match="is being tried for another request") as raised:
+        call_operation(things, connection, {})
+    assert time.monotonic() - began < 5
+    assert raised.value.sent is False
+    assert service.calls == service.grants == []
+
+
+def test_the_claim_of_a_worker_that_died_ends_by_itself(product, service):
+    oauth(product, service)
+    Connection.objects.update(renewal_token=uuid.uuid4(), renewal_until=timezone.now() - timedelta(seconds=1))
+    assert call_operation(operation(product), Connection.objects.get(), {}).status == 200
+    assert Connection.objects.get().renewal_token is None
+
+
+def test_a_sign_in_that_fails_leaves_no_claim(product, service):
+    oauth(product, service, secret="wrong")
+    with pytest.raises(SignInFailed):
+        call_operation(operation(product), Connection.objects.get(), {})
+    assert Connection.objects.get().renewal_until is None
+
+
+def test_a_token_of_settings_that_were_changed_meanwhile_is_not_kept(product, service):
+    oauth(product, service)
+    connection = Connection.objects.get()
+    Connection.objects.update(base_url=service.url)
+    service.on_grant = lambda: None
+    claim = uuid.uuid4()
+    assert _claim_renewal(connection, "", claim) == ""
+    oauth(product, service, username="svc")
+    assert _exchange(connection, claim) == "access-1"
+    assert Connection.objects.get().tokens == ""
+
+
+def test_a_read_that_moved_within_the_product_is_followed_once_with_its_credentials(product, service):
+    service.token = "t"
+    connection = save_connection(product, base_url=service.url, auth_kind=AuthKind.BEARER, secret="t")
+    service.moved = {"/things": "/things/?a=1"}
+    assert call_operation(operation(product, "listThings"), connection, {}).status == 200
+    assert [call[1] for call in service.calls] == ["/things", "/things/?a=1"]
+    service.moved = {"/things": "/b", "/b": "/c"}
+    response = call_operation(operation(product, "listThings"), connection, {})
+    assert (response.status, "elsewhere to /c" in response.problem) == (307, True)
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["http://localhost:{port}/x", "//127.0.0.1:1/x", "https://127.0.0.1:{port}/x", "http://a@127.0.0.1:{port}/x"],
+)
+def test_a_read_is_never_followed_to_another_place(product, service, place):
+    connection = save_connection(product, base_url=service.url, auth_kind=AuthKind.BEARER, secret="t")
+    service.moved = {"/things": place.format(port=service.server_port)}
+    response = call_operation(operation(product, "listThings"), connection, {})
+    assert response.status == 307
+    assert "nlops does not follow" in response.problem
+    assert len(service.calls) == 1
+
+
+def test_a_write_is_never_followed(product, service):
+    connection = save_connection(product, base_url=service.url, auth_kind=AuthKind.BEARER, secret="t")
+    service.moved = {"/things": "/things/"}
+    assert call_operation(operation(product), connection, {"name": "a"}).status == 307
+    assert len(service.calls) == 1
+
+
+def test_a_key_in_the_query_that_comes_back_with_a_redirect_is_sent_once(product, service):
+    connection = save_connection(
+        product, base_url=service.url, auth_kind=AuthKind.API_KEY_QUERY, auth_name="key", secret="k"
+    )
+    service.moved = {"/things": "/things/?key=k&a=1"}
+    call_operation(operation(product, "listThings"), connection, {})
+    assert service.calls[1][1] == "/things/?a=1&key=k"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_page_that_tests_a_connection_opens_no_transaction_while_the_product_is_waited_for(service, clean_cache):
+    people = make_people("acme")
+    with tenant_context(people.tenant.pk):
+        oauth(make_product(people.tenant), service)
+    seen: list[int] = []
+
+    def look() -> None:
+        seen.append(open_transactions())
+        connections.close_all()
+
+    service.on_grant = service.on_call = look
+    client = Client()
+    client.force_login(people.operator.user, backend="django.contrib.auth.backends.ModelBackend")
+    response = client.post("/products/things/connection/test/", headers={"HX-Request": "true"})
+    assert "Works" in response.content.decode()
+    assert seen == [0, 0]
+    client.force_login(people.customer.user, backend="django.contrib.auth.backends.ModelBackend")
+    assert client.post("/products/things/connection/test/").status_code == 403
+    assert len(seen) == 2

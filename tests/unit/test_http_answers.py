@@ -275,7 +275,8 @@ def test_redirects_and_other_oddities_are_told(ask, answer, unclear, words):
     response = ask(answer)
     assert words in response.problem
     assert response.unclear is unclear
-    assert "pw" not in response.problem and "token" not in response.problem
+    assert "pw" not in response.problem
+    assert "token" not in response.problem
 
 
 def test_hints_before_the_answer_are_skipped(ask):
