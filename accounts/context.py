@@ -43,16 +43,22 @@ def user_context(user_id: int) -> Iterator[None]:
         yield
 
 
+def current_tenant() -> str:
+    """Id of the tenant in context, "" for none."""
+    return _scope.get().tenant
+
+
 @contextmanager
 def _enter(scope: Scope) -> Iterator[None]:
-    outer = _scope.get() if connection.in_atomic_block else NOBODY
+    is_nested = connection.in_atomic_block
+    outer = _scope.get() if is_nested else NOBODY
     token = _scope.set(scope)
     try:
         with transaction.atomic(), structlog.contextvars.bound_contextvars(tenant=scope.tenant):
             _apply(scope)
             yield
-            # A transaction that will be rolled back takes no more queries; the rollback undoes the setting, too.
-            if not connection.needs_rollback:
+            # The end of a transaction undoes the setting; one that will be rolled back takes no more queries.
+            if is_nested and not connection.needs_rollback:
                 _apply(outer)
     finally:
         _scope.reset(token)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import orjson
 from django.conf import settings
-from django.db.models import Max
+from django.db.models import Max, Subquery, Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from conversations.channel import ping_after_commit
@@ -16,7 +18,6 @@ from conversations.models import (
     Approval,
     ApprovalStatus,
     Call,
-    Conversation,
     Event,
     EventKind,
     Flag,
@@ -24,9 +25,10 @@ from conversations.models import (
     Run,
 )
 from conversations.queue import look_at
-from nlops.core.engine import Record, Transition, due
+from nlops.core.engine import Record, RunState, Transition, due
 from nlops.core.types import CallRecord, CallStatus, Json, RunStatus, Tool
 from specs.models import Connection
+from specs.querysets import operation_of
 
 #: Below this the model was unsure of what it did.
 LOW_CONFIDENCE = 0.2
@@ -35,27 +37,38 @@ _WAITING = frozenset({CallStatus.CONFIRMING, CallStatus.APPROVING, CallStatus.IN
 
 
 def lock(run_id: uuid.UUID | str) -> Run:
-    """The run under its row lock, its conversation locked first. Raises Run.DoesNotExist."""
-    conversation_id = Run.objects.values_list("conversation_id", flat=True).get(pk=run_id)
-    Conversation.objects.select_for_update().get(pk=conversation_id)
+    """The run under its row lock, its conversation locked before it. Raises Run.DoesNotExist."""
+    # PostgreSQL locks in the order that is named here.
     return (
-        Run.objects.select_for_update(of=("self",))
-        .select_related("conversation__member__user", "conversation__member__tenant", "tenant")
+        Run.objects.select_for_update(of=("conversation", "self"))
+        .select_related("conversation__member__user", "tenant")
+        .order_by()
         .get(pk=run_id)
     )
 
 
-def append_events(run: Run, records: list[Record]) -> None:
+def call_pk(run: Run, key: str) -> uuid.UUID:
+    """Id of the Call row for the run's call of that id."""
+    return uuid.uuid5(run.pk, key)
+
+
+def idempotency_key(run: Run, key: str) -> uuid.UUID:
+    """The key that every attempt of the call carries: the product does it once, if it honours keys."""
+    return uuid.uuid5(run.pk, f"idempotency:{key}")
+
+
+def append_events(run: Run, records: Sequence[Record]) -> None:
     """Append to the transcript. The conversation must be locked."""
     if not records:
         return
-    last = Event.objects.filter(conversation_id=run.conversation_id).aggregate(last=Max("sequence"))["last"] or 0
+    of_conversation = Event.objects.filter(conversation_id=run.conversation_id).order_by()
+    last = Coalesce(Subquery(of_conversation.values("conversation_id").annotate(n=Max("sequence")).values("n")), 0)
     Event.objects.bulk_create(
         Event(
             tenant_id=run.tenant_id,
             conversation_id=run.conversation_id,
             run=run,
-            sequence=last + offset,
+            sequence=last + Value(offset),
             kind=EventKind(record.kind),
             data=record.data,
         )
@@ -64,26 +77,97 @@ def append_events(run: Run, records: list[Record]) -> None:
     ping_after_commit(run.conversation_id)
 
 
-def save(run: Run, step: Transition, tools: dict[str, Tool], *, keep_lease: bool = False) -> None:
-    """Write the transition and hand over: to the queue, to a person, or to the next run of the conversation."""
-    state = step.state
-    was_over = run.finished_at is not None
-    run.state = state.to_json()
-    run.status = state.status
-    run.prompt_tokens, run.completion_tokens = state.prompt_tokens, state.completion_tokens
-    run.wake_at = due(state, timezone.now())
-    if state.status.is_over or not keep_lease:
-        run.lease_token = run.lease_until = None
-        run.lease_worker = ""
-    if state.status.is_over and not was_over:
-        run.finished_at = timezone.now()
-    run.save()
-    _save_calls(run, state.calls, tools)
-    append_events(run, step.records)
-    if state.status.is_over and not was_over:
-        _close(run, step)
-    if state.status.is_over or state.status is RunStatus.APPROVING:
-        _wake_next(run)
+class Recording:
+    """What the steps of one transaction come to: gathered, then written in as few statements as possible."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        #: for the transcript
+        self.records: list[Record] = []
+        #: calls whose rows change, by id
+        self.changed: dict[str, CallRecord] = {}
+        self._was_over = run.finished_at is not None
+        self._had_approvals = RunStatus(run.status).waits_for_person
+
+    def add(
+        self, before: RunState, transition: Transition, tools: Mapping[str, Tool], *, keep_lease: bool = False
+    ) -> None:
+        """Take a transition in; `tools` are the run's."""
+        run, state = self.run, transition.state
+        run.status = state.status
+        run.wake_at = due(state, timezone.now())
+        if state.status.is_over or not keep_lease:
+            run.lease_token = run.lease_until = None
+            run.lease_worker = ""
+        old = {call.id: call for call in before.calls}
+        self.changed |= {call.id: call for call in state.calls if old.get(call.id) != call and call.tool in tools}
+        self.records += transition.records
+
+    def write(self, state: RunState, tools: Mapping[str, Tool]) -> None:
+        """Write state, calls, events; hand over to a person, or to the next run of the conversation."""
+        run = self.run
+        run.state = state.to_json()
+        run.prompt_tokens, run.completion_tokens = state.prompt_tokens, state.completion_tokens
+        is_over = state.status.is_over and not self._was_over
+        if is_over:
+            run.finished_at = timezone.now()
+        run.save()
+        self._write_calls(state, tools)
+        append_events(run, self.records)
+        if is_over:
+            self._close(state)
+        if is_over or state.status is RunStatus.APPROVING:
+            _wake_next(run)
+
+    def _write_calls(self, state: RunState, tools: Mapping[str, Tool]) -> None:
+        positions = {call.id: position for position, call in enumerate(state.calls)}
+        rows = [
+            Call(
+                id=call_pk(self.run, record.id),
+                tenant_id=self.run.tenant_id,
+                run=self.run,
+                key=record.id,
+                position=positions[record.id],
+                operation_id=tools[record.tool].operation_id,
+                arguments=record.arguments,
+                provenance={pointer: found.to_json() for pointer, found in record.provenance.items()},
+                status=record.status,
+                http_status=record.http_status,
+                response=record.response,
+                error=record.error,
+                idempotency_key=idempotency_key(self.run, record.id),
+                updated_at=timezone.now(),
+            )
+            for record in self.changed.values()
+        ]
+        if rows:
+            Call.objects.bulk_create(rows, update_conflicts=True, unique_fields=["id"], update_fields=_CALL_FIELDS)
+        if state.status in (RunStatus.CONFIRMING, RunStatus.APPROVING):
+            waiting = [record for record in self.changed.values() if record.status in _WAITING]
+            _request_decisions(self.run, waiting, tools)
+
+    def _close(self, state: RunState) -> None:
+        """What ends with a run: its secrets, its open approvals; and what a reviewer should see."""
+        run = self.run
+        if state.secrets:
+            run.secrets.all().delete()
+        if self._had_approvals:
+            run.approvals.filter(status=ApprovalStatus.WAITING).update(
+                status=ApprovalStatus.WITHDRAWN, decided_at=timezone.now()
+            )
+        statuses = {call.status for call in state.calls}
+        if CallStatus.BLOCKED in statuses:
+            flag(run, FlagReason.BLOCKED)
+        if CallStatus.IN_DOUBT in statuses:
+            flag(run, FlagReason.IN_DOUBT)
+        if state.status is RunStatus.FAILED:
+            flag(run, FlagReason.FAILED, state.answer.text if state.answer else "")
+        if state.confidence is not None and state.confidence < LOW_CONFIDENCE:
+            flag(run, FlagReason.LOW_CONFIDENCE, f"confidence {state.confidence:.2f}")
+
+
+#: What of a call's row may change.
+_CALL_FIELDS = ["position", "arguments", "provenance", "status", "http_status", "response", "error", "updated_at"]
 
 
 def request_hash(operation_id: object, version_id: object, connection: Connection, arguments: Json) -> str:
@@ -92,63 +176,29 @@ def request_hash(operation_id: object, version_id: object, connection: Connectio
     return hashlib.sha256(orjson.dumps(exact, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def _save_calls(run: Run, calls: list[CallRecord], tools: dict[str, Tool]) -> None:
-    rows = {call.key: call for call in run.calls.all()}
-    for position, record in enumerate(calls):
-        tool = tools.get(record.tool)
-        row = rows.get(record.id)
-        if row is None:
-            if tool is None:
-                continue
-            row = Call(tenant_id=run.tenant_id, run=run, key=record.id, operation_id=tool.operation_id)
-        row.position = position
-        row.arguments = record.arguments
-        row.provenance = {pointer: found.to_json() for pointer, found in record.provenance.items()}
-        row.status = record.status
-        row.http_status = record.http_status
-        row.response = record.response
-        row.error = record.error
-        row.save()
-        if record.status in _WAITING and run.status in (RunStatus.CONFIRMING, RunStatus.APPROVING):
-            _request_decision(run, row, by_requester=record.status is not CallStatus.APPROVING)
-
-
-def _request_decision(run: Run, call: Call, *, by_requester: bool) -> None:
-    """A waiting Approval for exactly this request, unless there is one already."""
-    version = call.operation.version
-    connection = Connection.objects.filter(product_id=version.product_id).first()
+def _request_decisions(run: Run, waiting: Sequence[CallRecord], tools: Mapping[str, Tool]) -> None:
+    """A waiting Approval for exactly each of these requests, unless there is one already."""
+    if not waiting:
+        return
+    operation = operation_of(run.tenant_id, tools[waiting[0].tool].operation_id)  # a batch is of one operation
+    connection = Connection.objects.filter(product_id=operation.version.product_id).first()
     if connection is None:
         return  # the check at dispatch tells the person that there is no connection
-    Approval.objects.get_or_create(
-        tenant_id=run.tenant_id,
-        run=run,
-        call=call,
-        status=ApprovalStatus.WAITING,
-        defaults={
-            "by_requester": by_requester,
-            "request_hash": request_hash(call.operation_id, version.pk, connection, call.arguments),
-            "requested_by": run.conversation.member,
-            "expires_at": timezone.now() + timedelta(minutes=settings.NLOPS_APPROVAL_MINUTES),
-        },
+    Approval.objects.bulk_create(
+        [
+            Approval(
+                tenant_id=run.tenant_id,
+                run=run,
+                call_id=call_pk(run, record.id),
+                by_requester=record.status is not CallStatus.APPROVING,
+                request_hash=request_hash(operation.pk, operation.version_id, connection, record.arguments),
+                requested_by=run.conversation.member,
+                expires_at=timezone.now() + timedelta(minutes=settings.NLOPS_APPROVAL_MINUTES),
+            )
+            for record in waiting
+        ],
+        ignore_conflicts=True,
     )
-
-
-def _close(run: Run, step: Transition) -> None:
-    """What ends with a run: its secrets, its open approvals; and what a reviewer should see."""
-    run.secrets.all().delete()
-    run.approvals.filter(status=ApprovalStatus.WAITING).update(
-        status=ApprovalStatus.WITHDRAWN, decided_at=timezone.now()
-    )
-    state = step.state
-    statuses = {call.status for call in state.calls}
-    if CallStatus.BLOCKED in statuses:
-        flag(run, FlagReason.BLOCKED)
-    if CallStatus.IN_DOUBT in statuses:
-        flag(run, FlagReason.IN_DOUBT)
-    if state.status is RunStatus.FAILED:
-        flag(run, FlagReason.FAILED, state.answer.text if state.answer else "")
-    if state.confidence is not None and state.confidence < LOW_CONFIDENCE:
-        flag(run, FlagReason.LOW_CONFIDENCE, f"confidence {state.confidence:.2f}")
 
 
 def flag(run: Run, reason: FlagReason, detail: str = "") -> None:
@@ -163,6 +213,10 @@ def flag(run: Run, reason: FlagReason, detail: str = "") -> None:
 
 
 def _wake_next(run: Run) -> None:
-    following = run.conversation.runs.filter(status=RunStatus.QUEUED, number__gt=run.number).first()
+    following = (
+        run.conversation.runs.filter(status=RunStatus.QUEUED, number__gt=run.number)
+        .values_list("pk", flat=True)
+        .first()
+    )
     if following is not None:
-        look_at(following.tenant_id, following.pk)
+        look_at(run.tenant_id, following)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from cachetools import LRUCache
 from django.db.models import QuerySet
 
+from accounts.context import current_tenant
 from nlops.core.types import Decision, Json, Tool
 from specs.ingest.compile import argument_schema
 from specs.models import Operation, Product, SpecVersion, ToolPolicy, VersionStatus, tool_fields
@@ -31,29 +34,84 @@ def allowed_operations() -> dict[tuple[uuid.UUID, str], Decision]:
     return {(product_id, key): Decision(decision) for product_id, key, decision in rows}
 
 
+def operation_of(tenant_id: uuid.UUID, operation_id: str) -> Operation:
+    """The operation with its version and service, as the call of it needs them. Raises Operation.DoesNotExist.
+
+    A spec version never changes, so a process reads an operation once.
+    """
+    return _compiled(tenant_id, [operation_id])[operation_id].operation
+
+
 def tools(operation_ids: Sequence[str]) -> list[Tool]:
     """Those operations as tools, in that order, each argument schema with its closure of $defs.
 
     Each has the policy's decision of this moment; where two products have a tool of the same name, the later one
-    gets a number.
+    gets a number. In the tenant's context.
     """
-    rows = _as_rows(Operation.objects.filter(pk__in=operation_ids))
-    by_id = {str(operation.pk): operation for operation in rows}
-    versions = {operation.version_id for operation in rows}
-    # Once per version, not once per operation: they may have hundreds of kilobytes.
-    definitions = dict(SpecVersion.objects.filter(pk__in=versions).values_list("pk", "definitions"))
-    allowed = allowed_operations()
+    compiled = _compiled(current_tenant(), operation_ids)
+    keys = {one.operation.key for one in compiled.values()}
+    products = {one.operation.version.product_id for one in compiled.values()}
+    rows = ToolPolicy.objects.filter(product_id__in=products, operation_key__in=keys)
+    allowed = {
+        (row[0], row[1]): Decision(row[2]) for row in rows.values_list("product_id", "operation_key", "decision")
+    }
     found: dict[str, Tool] = {}
-    for operation in (by_id[key] for key in operation_ids if key in by_id):
-        needed = definitions[operation.version_id]
-        schema = argument_schema(operation.schema, needed, operation.definition_names)
-        tool = _as_tool(operation, schema, allowed)
+    for key in operation_ids:
+        if key not in compiled:
+            continue
+        operation, tool = compiled[key].operation, compiled[key].tool
         name, count = tool.name, 1
         while name in found:
             count += 1
             name = f"{tool.name[:60]}_{count}"
-        found[name] = replace(tool, name=name)
+        decision = allowed.get((operation.version.product_id, operation.key), Decision.DENY)
+        found[name] = replace(tool, name=name, decision=decision)
     return list(found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    operation: Operation
+    tool: Tool
+
+
+#: (tenant, operation) to what never changes of it: the schemas of a request's tools may have megabytes.
+_COMPILED: LRUCache[tuple[str, str], _Compiled] = LRUCache(maxsize=2000)
+_COMPILED_LOCK = threading.Lock()
+
+
+def _compiled(tenant_id: uuid.UUID | str, operation_ids: Sequence[str]) -> dict[str, _Compiled]:
+    with _COMPILED_LOCK:
+        found = {key: _COMPILED[str(tenant_id), key] for key in operation_ids if (str(tenant_id), key) in _COMPILED}
+    missing = [key for key in operation_ids if key not in found]
+    if missing:
+        read = _read(missing)
+        with _COMPILED_LOCK:
+            _COMPILED.update({(str(tenant_id), key): one for key, one in read.items()})
+        found |= read
+    return found
+
+
+def _read(operation_ids: Sequence[str]) -> dict[str, _Compiled]:
+    rows = list(
+        Operation.objects.filter(pk__in=operation_ids)
+        .select_related("service", "version__product")
+        .defer("search_text", "version__source", "version__definitions", "version__problems")
+    )
+    versions = {operation.version_id for operation in rows}
+    # Once per version, not once per operation: they may have hundreds of kilobytes.
+    definitions = dict(SpecVersion.objects.filter(pk__in=versions).values_list("pk", "definitions"))
+    return {
+        str(operation.pk): _Compiled(
+            operation,
+            _as_tool(
+                operation,
+                argument_schema(operation.schema, definitions[operation.version_id], operation.definition_names),
+                {},
+            ),
+        )
+        for operation in rows
+    }
 
 
 def whitelisted_tools() -> list[Tool]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import functools
+import threading
+import uuid
+
+from cachetools import LRUCache, cached
 
 from nlops.core.retrieval import OperationIndex, split_actions
 from nlops.llm.base import ChatModel
-from specs.models import Operation, VersionStatus
+from specs.models import Operation, SpecVersion, VersionStatus
 from specs.querysets import allowed_operations
 
 
@@ -16,21 +19,24 @@ def select_operations(request: str, context: str, model: ChatModel) -> list[str]
     A request of several actions is ranked for each of them; `context` (what the conversation was about) fills up
     what "delete that one" leaves open.
     """
-    allowed = allowed_operations()
-    rows = Operation.objects.filter(version__status=VersionStatus.ACTIVE).values_list(
+    allowed = frozenset(allowed_operations())
+    versions = tuple(
+        SpecVersion.objects.filter(status=VersionStatus.ACTIVE).order_by("pk").values_list("pk", flat=True)
+    )
+    index = _index(versions, allowed)
+    rankings = [index.rank(part, model.max_tools) for part in [request, *split_actions(request), context] if part]
+    return _interleave(rankings, model.max_tools) or list(index.by_name)[: model.max_tools]
+
+
+@cached(LRUCache(maxsize=16), lock=threading.Lock())
+def _index(versions: tuple[uuid.UUID, ...], allowed: frozenset[tuple[uuid.UUID, str]]) -> OperationIndex:
+    """Of the operations that the whitelist lists. A version never changes, so its index is built once a process."""
+    rows = Operation.objects.filter(version__in=versions).values_list(
         "pk", "version__product_id", "method", "path", "search_text"
     )
-    documents = tuple(
-        (str(pk), text) for pk, product, method, path, text in rows if (product, f"{method} {path}") in allowed
+    return OperationIndex(
+        tuple((str(pk), text) for pk, product, method, path, text in rows if (product, f"{method} {path}") in allowed)
     )
-    index = _index(documents)
-    rankings = [index.rank(part, model.max_tools) for part in [request, *split_actions(request), context] if part]
-    return _interleave(rankings, model.max_tools) or [key for key, _ in documents[: model.max_tools]]
-
-
-@functools.lru_cache(maxsize=16)
-def _index(documents: tuple[tuple[str, str], ...]) -> OperationIndex:
-    return OperationIndex(documents)
 
 
 def _interleave(rankings: list[list[tuple[str, float]]], limit: int) -> list[str]:

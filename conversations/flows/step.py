@@ -1,8 +1,9 @@
-"""One transition of a run, under its row lock, inside the caller's transaction."""
+"""Transitions of a run, under its row lock, inside the caller's transaction."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -10,9 +11,9 @@ from django.utils import timezone
 
 from conversations.models import Run
 from conversations.queue import look_at
-from conversations.recording import save
-from nlops.core.engine import Bounds, Context, EngineEvent, RunState, Transition, advance, needs_whitelist
-from nlops.core.types import Tool
+from conversations.recording import Recording
+from nlops.core.engine import Bounds, Context, EngineEvent, Record, RunState, advance, needs_whitelist
+from nlops.core.types import CallRecord, Tool
 from nlops.llm.base import ChatModel
 from nlops.llm.registry import ModelConfigurationError, model_from_spec
 from specs.querysets import tools, whitelisted_tools
@@ -46,50 +47,76 @@ def bounds() -> Bounds:
     )
 
 
-def tools_of(state: RunState) -> dict[str, Tool]:
-    """The run's tools by name, best ranked first, each with the policy's decision of this moment."""
-    return {tool.name: tool for tool in tools(state.operation_ids)}
+def step(run: Run, event: EngineEvent, *, keep_lease: bool = False) -> None:
+    """Advance the locked run by what a person did, write it, and hand over to the queue when there is work.
 
-
-def context_of(run: Run, state: RunState, found: dict[str, Tool]) -> Context:
-    """What the engine needs to know of this moment."""
-    zone = ZoneInfo(run.conversation.member.user.time_zone)
-    context = Context(
-        tools=found,
-        now=timezone.now().astimezone(zone),
-        bounds=bounds(),
-        has_fallback=fallback_name(run) not in ("", model_name(run, state)),
-    )
-    try:
-        model = model_of(run, state)
-    except ModelConfigurationError:
-        # Told to the person when the model is needed; a decision or a stop needs none.
-        return context
-    return replace(context, languages=model.languages, writes_text=model.writes_text)
-
-
-def step(
-    run: Run,
-    event: EngineEvent,
-    *,
-    state: RunState | None = None,
-    elapsed: float = 0.0,
-    keep_lease: bool = False,
-) -> Transition:
-    """Advance the locked run by the event, write it, and hand over to the queue when there is work.
-
-    `elapsed`: seconds that the work before the event took. `keep_lease`: the worker that has it is not done.
+    `keep_lease`: a worker that is at the run goes on.
     """
-    state = state or RunState.from_json(run.state)
-    selected = getattr(event, "operation_ids", None)
-    if selected is not None:
-        state.operation_ids = list(selected)
-    found = tools_of(state)
-    context = replace(context_of(run, state, found), elapsed=elapsed)
-    if needs_whitelist(event):
-        context = replace(context, whitelist=whitelisted_tools())
-    transition = advance(state, event, context)
-    save(run, transition, found, keep_lease=keep_lease)
-    if transition.state.work is not None:
-        look_at(run.tenant_id, run.pk, delay=transition.state.work.delay)
-    return transition
+    taken = Step(run)
+    taken.take(event, keep_lease=keep_lease)
+    taken.write()
+    if taken.state.work is not None:
+        look_at(run.tenant_id, run.pk, delay=taken.state.work.delay)
+
+
+class Step:
+    """What one transaction does with a locked run: transitions, written together by `write` at its end."""
+
+    def __init__(self, run: Run, *, with_tools: bool = True) -> None:
+        self.run = run
+        self.state = RunState.from_json(run.state)
+        #: the time of the run's member
+        self.now: datetime = timezone.now().astimezone(ZoneInfo(run.conversation.member.user.time_zone))
+        self._recording = Recording(run)
+        self._with_tools = with_tools
+        self._tools: dict[tuple[str, ...], dict[str, Tool]] = {}
+
+    @property
+    def tools(self) -> Mapping[str, Tool]:
+        """The run's tools by name, best ranked first, each with the policy's decision of this moment."""
+        key = tuple(self.state.operation_ids) if self._with_tools else ()
+        if key not in self._tools:
+            self._tools[key] = {tool.name: tool for tool in tools(key)} if key else {}
+        return self._tools[key]
+
+    def take(self, event: EngineEvent, *, elapsed: float = 0.0, keep_lease: bool = False) -> None:
+        """Advance by the event. `elapsed`: seconds that the work before it took."""
+        before = self.state
+        selected = getattr(event, "operation_ids", None)
+        if selected is not None:
+            before.operation_ids = list(selected)
+        transition = advance(before, event, self._context(event, elapsed))
+        self.state = transition.state
+        self._recording.add(before, transition, self.tools, keep_lease=keep_lease)
+
+    def record(self, record: Record) -> None:
+        """Leave a record in the transcript."""
+        self._recording.records.append(record)
+
+    def call_changed(self, call: CallRecord) -> None:
+        """Write the call's row."""
+        self._recording.changed[call.id] = call
+
+    def write(self) -> None:
+        """Write all that the transaction came to."""
+        self._recording.write(self.state, self.tools)
+
+    def _context(self, event: EngineEvent, elapsed: float) -> Context:
+        """What the engine needs to know of this moment."""
+        run, state = self.run, self.state
+        languages, writes_text = None, False
+        try:
+            model = model_of(run, state)
+            languages, writes_text = model.languages, model.writes_text
+        except ModelConfigurationError:
+            pass  # Told to the person when the model is needed; a decision or a stop needs none.
+        return Context(
+            tools=self.tools,
+            now=self.now,
+            whitelist=whitelisted_tools() if needs_whitelist(state, event) else (),
+            languages=languages,
+            writes_text=writes_text,
+            bounds=bounds(),
+            elapsed=elapsed,
+            has_fallback=fallback_name(run) not in ("", model_name(run, state)),
+        )

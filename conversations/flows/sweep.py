@@ -7,8 +7,8 @@ from typing import Any
 from django.db import connection
 
 from accounts.context import tenant_context
-from conversations.flows.advance import lease_is_void
 from conversations.flows.decide import expire
+from conversations.lease import lease_is_void
 from conversations.models import Approval
 from conversations.queue import look_at
 

@@ -8,6 +8,7 @@ change meanwhile (tool policies, the time) comes with the Context of each step.
 from __future__ import annotations
 
 import copy
+import dataclasses
 import enum
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -308,9 +309,9 @@ def start(
     )
 
 
-def needs_whitelist(event: EngineEvent) -> bool:
+def needs_whitelist(state: RunState, event: EngineEvent) -> bool:
     """Whether the answer to this event may tell what can be done here."""
-    if not isinstance(event, ModelAnswered):
+    if not isinstance(event, ModelAnswered) or state.calls:
         return False
     asked = event.completion.tool_calls
     return not asked or any(call.name in (CAPABILITIES_TOOL.name, REFUSE_TOOL.name) for call in asked)
@@ -318,7 +319,7 @@ def needs_whitelist(event: EngineEvent) -> bool:
 
 def advance(state: RunState, event: EngineEvent, context: Context) -> Transition:
     """One step. The given state is not changed. A word that comes after the end, or late, changes nothing."""
-    step = Transition(copy.deepcopy(state))
+    step = Transition(_copy(state))
     if state.status.is_over:
         return step
     step.state.steps += 1
@@ -329,6 +330,28 @@ def advance(state: RunState, event: EngineEvent, context: Context) -> Transition
         if limit:
             _fail(step, context, f"I stopped here: {limit}. What was done so far is listed below.")
     return step
+
+
+def _copy(state: RunState) -> RunState:
+    """A state of its own, as far as steps change it: responses and messages are shared, they never change."""
+    return dataclasses.replace(
+        state,
+        messages=list(state.messages),
+        said=list(state.said),
+        computed=list(state.computed),
+        secrets=list(state.secrets),
+        questions=list(state.questions),
+        operation_ids=list(state.operation_ids),
+        calls=[
+            dataclasses.replace(
+                call,
+                arguments=copy.deepcopy(call.arguments),
+                provenance=dict(call.provenance),
+                repairs=list(call.repairs),
+            )
+            for call in state.calls
+        ],
+    )
 
 
 # --- events ---------------------------------------------------------------------------------------------------

@@ -1,0 +1,109 @@
+"""The slow work of a step, outside of any transaction: a model's turn, a call of the product."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import orjson
+import structlog
+from django.utils import timezone
+
+from nlops.core.checkpoints import is_secret
+from nlops.core.engine import CallLost, CallReturned, EngineEvent, ModelAnswered, ModelFailed
+from nlops.core.secrets import redact
+from nlops.core.types import Json, Message, Tool
+from nlops.llm.base import ChatModel, Limits, ModelError
+from specs.flows.call_product import ProductUnreachable, call_operation
+from specs.http import wait_told
+from specs.models import Connection, Operation
+
+log = structlog.get_logger(__name__)
+
+#: Characters of a response body that a run keeps; longer lists are cut and say so.
+KEPT_CHARACTERS = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class AskModel:
+    """Let the model take its next turn."""
+
+    model: ChatModel
+    messages: Sequence[Message]
+    tools: Sequence[Tool]
+    limits: Limits
+
+    def perform(self) -> EngineEvent:
+        """What the model said."""
+        try:
+            completion = self.model.complete(self.messages, self.tools, self.limits)
+        except ModelError as error:
+            log.warning("model_failed", model=self.model.name, detail=error.detail, retryable=error.retryable)
+            return ModelFailed(str(error), error.retryable, error.retry_after)
+        return ModelAnswered(completion)
+
+
+@dataclass(frozen=True, slots=True)
+class SendCall:
+    """One HTTP exchange with the product."""
+
+    call_id: str
+    operation: Operation
+    connection: Connection
+    #: as they were agreed to: secrets stand as {"$secret": NAME}
+    arguments: Mapping[str, Json]
+    idempotency_key: str
+    #: the secrets that the person typed, by name
+    secrets: Mapping[str, str] = field(repr=False)
+
+    def perform(self) -> EngineEvent:
+        """What the product answered."""
+        arguments = {
+            name: self.secrets[value["$secret"]] if is_secret(value) else value
+            for name, value in self.arguments.items()
+        }
+        try:
+            response = call_operation(self.operation, self.connection, arguments, idempotency_key=self.idempotency_key)
+        except ProductUnreachable as error:
+            return CallLost(self.call_id, str(error), sent=error.sent)
+        return CallReturned(
+            self.call_id,
+            response.status,
+            _cut(redact(response.body, self.secrets.values())),
+            wait_told(response.status, response.headers, timezone.now()),
+            size=response.size,
+            problem=response.problem,
+            unclear=response.unclear,
+        )
+
+
+def _cut(body: Json) -> Json:
+    """The body with its long lists cut until it fits; what was left out is told beside them."""
+
+    def size(value: Json) -> int:
+        return len(orjson.dumps(value, default=str))
+
+    if isinstance(body, str):
+        return body[:KEPT_CHARACTERS]
+    if isinstance(body, list) and size(body) > KEPT_CHARACTERS:
+        body = {"items": body, "total": len(body)}
+    keep = 1000
+    while size(body) > KEPT_CHARACTERS and keep >= 1:
+        body = _cut_lists(body, keep)
+        keep //= 2
+    return body if size(body) <= KEPT_CHARACTERS else {"note": "The response is too large to be shown."}
+
+
+def _cut_lists(value: Json, keep: int) -> Json:
+    """Every list cut to `keep` items; an object whose list was cut tells the total, unless it does so itself."""
+    if isinstance(value, list):
+        return [_cut_lists(item, keep) for item in value[:keep]]
+    if isinstance(value, dict):
+        result = {key: _cut_lists(item, keep) for key, item in value.items()}
+        longest = max((len(item) for item in value.values() if isinstance(item, list)), default=0)
+        if longest > keep and not any(isinstance(value.get(key), int) for key in ("total", "count", "total_count")):
+            result["total"] = longest
+        return result
+    if isinstance(value, str) and len(value) > 4000:
+        return value[:4000] + "…"
+    return value
