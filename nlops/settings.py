@@ -130,6 +130,8 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": CACHE_URL,
         "KEY_PREFIX": "nlops",
+        # A cache that doesn't answer must not hold up a request.
+        "OPTIONS": {"socket_connect_timeout": 2, "socket_timeout": 5},
     }
 }
 
@@ -254,10 +256,26 @@ NLOPS_MODEL = env.str("NLOPS_MODEL", "embedded")
 NLOPS_FALLBACK_MODEL = env.str("NLOPS_FALLBACK_MODEL", "")
 #: JSON: model (as in NLOPS_MODEL, or a pattern) → {"prompt", "cached", "completion"}: price of a million tokens.
 NLOPS_MODEL_PRICES = env.str("NLOPS_MODEL_PRICES", "")
+#: For openai: models only; a compatible server never gets it.
 OPENAI_API_KEY = env.str("OPENAI_API_KEY", "")
+#: JSON: where the address of a compatible server begins → its key.
+NLOPS_MODEL_KEYS = env.str("NLOPS_MODEL_KEYS", "")
+#: Whether OpenAI and Azure may keep the beginning of prompts in caches that outlast the request (cheaper, faster).
+NLOPS_PROMPT_CACHE = env.bool("NLOPS_PROMPT_CACHE", False)
+#: Failures of a model in a row after which it is left alone, and for how many seconds.
+NLOPS_BREAKER_FAILURES = env.int("NLOPS_BREAKER_FAILURES", 5)
+NLOPS_BREAKER_SECONDS = env.float("NLOPS_BREAKER_SECONDS", 30.0)
 AZURE_OPENAI_ENDPOINT = env.str("AZURE_OPENAI_ENDPOINT", "")
 AZURE_OPENAI_API_KEY = env.str("AZURE_OPENAI_API_KEY", "")
 AZURE_OPENAI_API_VERSION = env.str("AZURE_OPENAI_API_VERSION", "2024-10-21")
+#: Entra ID instead of a key: a client with a secret or a federated token, or the identity of the machine.
+AZURE_TENANT_ID = env.str("AZURE_TENANT_ID", "")
+AZURE_CLIENT_ID = env.str("AZURE_CLIENT_ID", "")
+AZURE_CLIENT_SECRET = env.str("AZURE_CLIENT_SECRET", "")
+AZURE_FEDERATED_TOKEN_FILE = env.str("AZURE_FEDERATED_TOKEN_FILE", "")
+AZURE_MANAGED_IDENTITY = env.bool("AZURE_MANAGED_IDENTITY", False)
+AZURE_AUTHORITY_HOST = env.str("AZURE_AUTHORITY_HOST", "")
+AZURE_OPENAI_SCOPE = env.str("AZURE_OPENAI_SCOPE", "https://cognitiveservices.azure.com/.default")
 #: Requests that one member may send per minute.
 NLOPS_MEMBER_RATE = env.int("NLOPS_MEMBER_RATE", 30)
 #: Characters of one message.

@@ -240,6 +240,8 @@ class Completion(Storable):
     tool_calls: tuple[ToolCall, ...] = ()
     #: what it cost
     usage: Usage = field(default_factory=Usage)
+    #: true when the limit of tokens cut the text off (it ends with “ […]”)
+    truncated: bool = False
     #: 0 to 1, None when the model doesn't tell
     confidence: float | None = None
     #: the provider's answer as it came, for the transcript (no secrets in it)

@@ -8,15 +8,28 @@ from collections.abc import Collection
 import openai
 
 from nlops.llm.base import ModelError
+from nlops.llm.bounded_http import asked_to_wait
 
 #: Characters of a server's words that are looked at; they may hold the prompt, so they go nowhere else.
 _LOOKED_AT = 2000
 _NO_TOOLS = re.compile(r"tools?\b.{0,40}support|support.{0,40}\btools?\b|tool choice", re.IGNORECASE)
 _TOO_LONG = re.compile(r"maximum context length|context[ _]size|context window", re.IGNORECASE)
+#: “Cannot use tools with stream”, “streaming is not supported”
+_NO_STREAM = re.compile(r"\b(?:with|support\w*)\b.{0,30}\bstream|\bstream(?:ing)?\b.{0,30}\bsupport", re.IGNORECASE)
+#: Seconds that the engine is told to wait at most, and where a server says only that it is used too much.
+MAX_WAIT_SECONDS, USUAL_WAIT_SECONDS = 600.0, 5.0
 
 
-def refused_option(error: openai.BadRequestError, options: Collection[str]) -> str | None:
-    """Which of our options a 400 is about, None when it is about something else."""
+class ServerFailed(ModelError):
+    """The server gave no answer, or none that is one: what its circuit breaker counts."""
+
+
+def refused_option(error: openai.APIStatusError, options: Collection[str]) -> str | None:
+    """Which of our options the server refused, None when it refused something else."""
+    if "stream" in options and error.status_code in (400, 422, 500, 501) and _NO_STREAM.search(_words(error)):
+        return "stream"
+    if error.status_code not in (400, 422):
+        return None
     if isinstance(error.param, str) and error.param in options:
         return error.param
     for name in options:
@@ -29,11 +42,18 @@ def refused_option(error: openai.BadRequestError, options: Collection[str]) -> s
 
 def unreadable(detail: str) -> ModelError:
     """An answer that is no completion."""
-    return ModelError(
+    return ServerFailed(
         "The language model's server gave no readable answer. Please try again; if it stays so, ask your operator to "
         "check the address in NLOPS_MODEL (it often ends in /v1).",
         detail=detail,
         retryable=True,
+    )
+
+
+def broke_off() -> ModelError:
+    """A stream that ended before the answer did."""
+    return ServerFailed(
+        "The language model's answer broke off. Please try again.", detail="stream without an end", retryable=True
     )
 
 
@@ -93,7 +113,8 @@ _KINDS: tuple[tuple[tuple[type[openai.APIError], ...], str, bool], ...] = (
     ),
     (
         (openai.AuthenticationError, openai.PermissionDeniedError),
-        "The language model refused the key. Ask your operator to check OPENAI_API_KEY (or AZURE_OPENAI_API_KEY).",
+        "The language model refused the key. Ask your operator to check OPENAI_API_KEY (openai:), the AZURE_… settings "
+        "(azure:) or NLOPS_MODEL_KEYS (compatible:).",
         False,
     ),
     (
@@ -114,7 +135,20 @@ _KINDS: tuple[tuple[tuple[type[openai.APIError], ...], str, bool], ...] = (
 def _by_kind(error: openai.APIError, detail: str) -> ModelError:
     for kinds, words, retryable in _KINDS:
         if isinstance(error, kinds):
-            return ModelError(words, detail=detail, retryable=retryable)
+            kind = ServerFailed if retryable else ModelError
+            return kind(words, detail=detail, retryable=retryable, retry_after=_retry_after(error))
+    if getattr(error, "status_code", None) is None:
+        # An error that came in the middle of a stream.
+        return ServerFailed(_KINDS[-1][1], detail=detail, retryable=True)
     return ModelError(
         "The language model's server refused the request. Ask your operator to look at the log.", detail=detail
     )
+
+
+def _retry_after(error: openai.APIError) -> float | None:
+    if not isinstance(error, openai.APIStatusError):
+        return None
+    told = asked_to_wait(error.response.headers)
+    if told is None and isinstance(error, openai.RateLimitError):
+        return USUAL_WAIT_SECONDS
+    return None if told is None else min(told, MAX_WAIT_SECONDS)

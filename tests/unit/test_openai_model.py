@@ -14,6 +14,7 @@ from nlops.llm import bounded_http
 from nlops.llm.base import Limits, ModelError
 from nlops.llm.openai import azure_model, compatible_model, openai_model
 from nlops.llm.registry import ModelConfigurationError, model_from_spec
+from nlops.llm.server_keys import key_for
 from tests.scripted_server import Reply, ScriptedServer
 
 TOOL = Tool(
@@ -194,11 +195,35 @@ def test_a_call_that_cant_be_read_twice_is_told(model, scripted_server):
     assert len(scripted_server.requests) == 2
 
 
-def test_a_call_that_was_cut_off_is_not_asked_for_again(model, scripted_server):
-    scripted_server.will(Reply(calls=[("get_user", '{"username": "us')], finish_reason="length"))
-    with pytest.raises(ModelError, match="cut off"):
+CUT = [
+    Reply(calls=[("get_user", '{"username": "us')], finish_reason="length"),
+    Reply(text='<tool_call>{"name": "get_user", "arguments": {"user', finish_reason="length"),
+    Reply(text="<think>So many thoughts", finish_reason="length"),
+]
+
+
+@pytest.mark.parametrize("reply", CUT)
+def test_a_call_that_was_cut_off_is_asked_for_once_more_with_more_room(model, scripted_server, reply):
+    scripted_server.will(reply, Reply(calls=[("get_user", {"username": "user1"})]))
+    completion = model.complete(ASKED, [TOOL], Limits(max_tokens=100))
+    assert completion.tool_calls[0].arguments == {"username": "user1"}
+    assert [request["max_tokens"] for request in scripted_server.requests] == [100, 400]
+    assert completion.usage.prompt_tokens == 20
+
+
+@pytest.mark.parametrize("reply", CUT)
+def test_a_call_that_was_cut_off_twice_is_told(model, scripted_server, reply):
+    scripted_server.will(reply, reply)
+    with pytest.raises(ModelError, match="cut off") as caught:
         model.complete(ASKED, [TOOL], Limits())
-    assert len(scripted_server.requests) == 1
+    assert not caught.value.retryable
+    assert len(scripted_server.requests) == 2
+
+
+def test_a_text_that_was_cut_off_is_marked(model, scripted_server):
+    scripted_server.will(Reply(text="The users are alice, be", finish_reason="length"))
+    completion = model.complete(ASKED, [TOOL], Limits())
+    assert (completion.text, completion.truncated) == ("The users are alice, be […]", True)
 
 
 @pytest.mark.parametrize(("arguments", "read"), [("", {}), ({"username": "u"}, {"username": "u"}), (None, {})])
@@ -241,7 +266,6 @@ QUICK = {"retry-after-ms": "1"}
         (Reply(status=400, error={"message": "This model's maximum context length is 4096"}), "too long", False),
         (Reply(status=400, error={"message": "gemma:2b does not support tools"}), "can't call tools", False),
         (Reply(status=400, error={"message": '"auto" tool choice requires --x to be set'}), "call tools", False),
-        (Reply(text="half", finish_reason="length"), "cut off", False),
         (Reply(text="", finish_reason="content_filter"), "declined", False),
         (Reply(refusal="I won't."), "declined", False),
         (Reply(raw='{"choices": []}'), "no readable answer", True),
@@ -369,7 +393,7 @@ def test_a_limit_of_tokens_has_room_for_thoughts_where_they_count(provider, mode
     model.complete(ASKED, [], Limits(max_tokens=100))
     first, second = scripted_server.requests
     assert (first.get("max_completion_tokens"), first.get("max_tokens"), first["store"]) == (8292, None, False)
-    assert (second.get("max_completion_tokens"), second.get("max_tokens"), second.get("store")) == (None, 100, None)
+    assert (second.get("max_completion_tokens"), second.get("max_tokens"), second["store"]) == (None, 100, False)
 
 
 # --- which model a setting means ------------------------------------------------------------------------------
@@ -382,12 +406,43 @@ def test_azure_is_spoken_to_as_it_wants(provider, scripted_server):
     assert scripted_server.headers[0]["api-key"] == KEY
 
 
-def test_a_compatible_server_gets_the_key_if_there_is_one(scripted_server, settings):
+def test_a_compatible_server_gets_its_own_key_and_never_openais(scripted_server, settings):
+    settings.OPENAI_API_KEY = KEY
     scripted_server.script = lambda request: Reply(text="ok")
-    for key in (KEY, ""):
-        settings.OPENAI_API_KEY = key
-        compatible_model("scripted", scripted_server.url).complete(ASKED, [], Limits())
-    assert scripted_server.authorizations == [f"Bearer {KEY}", "Bearer none"]
+    for keys in ({}, {scripted_server.url: "its-own-key"}):
+        settings.NLOPS_MODEL_KEYS = json.dumps(keys)
+        model_from_spec.cache_clear()
+        model_from_spec(scripted_server.model).complete(ASKED, [], Limits())
+    model_from_spec.cache_clear()
+    assert scripted_server.authorizations == ["Bearer none", "Bearer its-own-key"]
+    assert KEY not in str(scripted_server.headers)
+
+
+@pytest.mark.parametrize(
+    ("address", "key"),
+    [
+        ("https://gw.example/v1", "gw"),
+        ("https://GW.example:443/v1/", "gw"),
+        ("https://gw.example/v1/team", "team"),
+        ("https://gw.example/v10", ""),
+        ("https://gw.example", ""),
+        ("http://gw.example/v1", ""),
+        ("https://gw.example:8443/v1", ""),
+        ("https://gw.example.evil.example/v1", ""),
+        ("https://other.example/https://gw.example/v1", ""),
+    ],
+)
+def test_a_key_goes_only_where_the_address_begins_as_told(settings, address, key):
+    settings.NLOPS_MODEL_KEYS = {"https://gw.example/v1": "gw", "https://gw.example/v1/team": "team"}
+    assert key_for(address) == key
+
+
+@pytest.mark.parametrize("value", ["{", "[]", '{"https://h": 3}', '{"https://h": ""}', '{"h:1": "k-3-y"}'])
+def test_keys_that_cant_be_read_are_told_without_a_key(settings, value):
+    settings.NLOPS_MODEL_KEYS = value
+    with pytest.raises(ModelConfigurationError, match="NLOPS_MODEL_KEYS") as caught:
+        model_from_spec("compatible:x@http://127.0.0.1:9/v1")
+    assert "k-3-y" not in str(caught.value)
 
 
 def test_a_setting_means_its_model_and_each_is_made_once(settings):
@@ -415,17 +470,22 @@ def test_a_setting_that_names_no_model_says_how_to_write_one(spec):
 
 
 @pytest.mark.parametrize(
-    ("spec", "names"),
-    [("openai:gpt-x", ["OPENAI_API_KEY"]), ("azure:d", ["AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY"])],
+    ("spec", "endpoint", "names"),
+    [
+        ("openai:gpt-x", "", "OPENAI_API_KEY"),
+        ("azure:d", "", "AZURE_OPENAI_ENDPOINT"),
+        ("azure:d", "https://x.openai.azure.com", "AZURE_OPENAI_API_KEY or the settings of Entra ID"),
+    ],
 )
-def test_a_missing_key_is_named(spec, names, settings):
+def test_a_missing_key_is_named(spec, endpoint, names, settings):
     model_from_spec.cache_clear()
-    settings.OPENAI_API_KEY = settings.AZURE_OPENAI_API_KEY = settings.AZURE_OPENAI_ENDPOINT = ""
-    with pytest.raises(ModelConfigurationError, match=" and ".join(names)):
+    settings.OPENAI_API_KEY = settings.AZURE_OPENAI_API_KEY = ""
+    settings.AZURE_OPENAI_ENDPOINT = endpoint
+    with pytest.raises(ModelConfigurationError, match=names):
         model_from_spec(spec)
 
 
 def test_a_password_in_the_address_is_refused_and_not_repeated():
-    with pytest.raises(ModelConfigurationError, match="OPENAI_API_KEY") as caught:
+    with pytest.raises(ModelConfigurationError, match="NLOPS_MODEL_KEYS") as caught:
         model_from_spec("compatible:x@http://me:pa55@h/v1")
     assert "pa55" not in str(caught.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 
@@ -9,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlops.llm.tool_text import calls_in_text, read_arguments, was_meant_as_call, without_thoughts
+from nlops.llm.tool_text import UnreadableCall, calls_in_text, read_arguments, was_meant_as_call, without_thoughts
 
-OFFERED = {"get_user", "list_users", "create_user"}
+OFFERED: dict[str, dict] = {"get_user": {"required": ["username"]}, "list_users": {}, "create_user": {}}
 
 
 def found(text: str) -> list[tuple[str, dict]]:
@@ -73,6 +74,16 @@ def test_prose_with_stray_braces_around_a_call_does_no_harm():
         '{"name": "drop_all", "arguments": {}}',
         '{"name": "get_user"}',
         '{"name": ["get_user"], "arguments": {}}',
+        '{"name": "get_user", "description": "Get a user.", "parameters": {"type": "object", "properties": {}}}',
+    ],
+)
+def test_what_is_no_readable_call_of_an_offered_tool_stays_text(text):
+    assert calls_in_text(text, OFFERED) == (text, [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         '{"name": "get_user", "arguments": [1]}',
         '{"name": "get_user", "arguments": "no json"}',
         '{"name": "get_user", "arguments": {"username": NaN}}',
@@ -80,11 +91,96 @@ def test_prose_with_stray_braces_around_a_call_does_no_harm():
         '{"name": "get_user", "arguments": {"username": "a\\u0000"}}',
         '{"name": "get_user", "arguments": {"username": "u1"',
         "{'name': 'get_user', 'arguments': {'username': __import__('os').system('true')}}",
-        '{"name": "get_user", "description": "Get a user.", "parameters": {"type": "object", "properties": {}}}',
+        "{'name': 'get_user', 'arguments': {'username': 'a', 'username': 'b'}}",
+        '<tool_call>{"name": "drop_all", "arguments": {}}</tool_call>',
+        '<tool_call>{"name": "get_user"',
+        "<function=get_user><parameter=username>u1",
+        "<function=get_user><parameter=username>a</parameter><parameter=username>b</parameter></function>",
+        '[TOOL_CALLS]get_user[ARGS]{"username": ',
+        "get_user(username=__import__('os'))",
+        'get_user(username="u1"',
+        'get_user("a", "b")',
+        'get_user(**{"username": "a"})',
+        '[get_user(username="a"), drop_all()]',
+        # What stands inside a broken call is a value of it, never a call.
+        '{"name": "create_user", "arguments": {"note": "{"name": "get_user", "arguments": {}}"}}',
+        # One that can be read doesn't make up for one that can't.
+        '{"name": "get_user", "arguments": {}} {"name": "create_user", "arguments": {"username": }',
     ],
 )
-def test_what_is_no_readable_call_of_an_offered_tool_stays_text(text):
+def test_a_call_that_was_meant_but_cant_be_read_is_said_so(text):
+    with pytest.raises(UnreadableCall, match="Write"):
+        calls_in_text(text, OFFERED)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<function=get_user>{"username": "u1"}</function>',
+        "<tool_call>\n<function=get_user>\n<parameter=username>\nu1\n</parameter>\n</function>\n</tool_call>",
+        '<function_calls><invoke name="get_user"><parameter name="username">u1</parameter></invoke></function_calls>',
+        "<tool_call>get_user\n<arg_key>username</arg_key>\n<arg_value>u1</arg_value>\n</tool_call>",
+        '[TOOL_CALLS]get_user[ARGS]{"username": "u1"}',
+        '[TOOL_CALLS]get_user{"username": "u1"}',
+        '<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>get_user\n```json\n{"username": "u1"}\n```'
+        "<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
+        "<|tool_calls_section_begin|><|tool_call_begin|>functions.get_user:0<|tool_call_argument_begin|>"
+        '{"username": "u1"}<|tool_call_end|><|tool_calls_section_end|>',
+        '<|channel|>commentary to=functions.get_user <|constrain|>json<|message|>{"username": "u1"}<|call|>',
+        'Action: get_user\nAction Input: {"username": "u1"}',
+        'get_user(username="u1")',
+        "[get_user(username='u1')]",
+        "```tool_code\nprint(default_api.get_user(username='u1'))\n```",
+        '<tool_call>get_user("u1")</tool_call>',
+        '<|python_tag|>get_user(username="u1")<|eom_id|>',
+        "{'name': 'get_user', 'arguments': {'username': 'u1'}}",
+        '```json\n{"name": "get_user", "arguments": {"username": "u1"}}',
+    ],
+)
+def test_the_odder_ways_are_read_too(text):
+    rest, [call] = calls_in_text(text, OFFERED)
+    assert (call.name, call.arguments) == ("get_user", {"username": "u1"})
+    assert rest == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "You can use get_user(username='u1') for that.",
+        "In the API, `create_user(username=...)` makes one.",
+        "The rule (get_user) applies; see [get_user].",
+        'He said {"name": "get_user"} to me.',
+    ],
+)
+def test_prose_about_a_tool_is_no_call(text):
     assert calls_in_text(text, OFFERED) == (text, [])
+
+
+def test_prose_before_between_and_behind_stays():
+    call = '<tool_call>\n{"name": "get_user", "arguments": {"username": "u"}}\n</tool_call>'
+    rest, calls = calls_in_text(f"First.\n{call}\n{call}\nThen.\n```\n{call}\n```\nLast.", OFFERED)
+    assert (len(calls), rest) == (3, "First.\nThen.\nLast.")
+
+
+def test_a_fence_that_holds_no_call_stays_as_it_is():
+    text = "See:\n```json\n{}\n```\n" + '{"name": "get_user", "arguments": {}}'
+    assert calls_in_text(text, OFFERED)[0] == "See:\n```json\n{}\n```".removesuffix("\n```")
+
+
+def test_values_between_tags_have_the_types_of_the_schema():
+    schema = {"properties": {"zip": {"type": "string"}, "age": {"type": "integer"}, "tags": {"type": "array"}}}
+    values = {"zip": "01234", "age": "42", "tags": '["a"]', "note": "free text"}
+    pairs = "".join(f"<parameter={name}>{value}</parameter>" for name, value in values.items())
+    _, [call] = calls_in_text(f"<function=create_user>{pairs}</function>", {"create_user": schema})
+    assert call.arguments == {"zip": "01234", "age": 42, "tags": ["a"], "note": "free text"}
+
+
+def test_several_calls_in_pythons_form_keep_their_order_and_plain_values():
+    text = '[get_user(username="a"), create_user(username=\'b\', age=-3, tags=["x", None], on=true, more={"k": 1.5})]'
+    assert found(text) == [
+        ("get_user", {"username": "a"}),
+        ("create_user", {"username": "b", "age": -3, "tags": ["x", None], "on": True, "more": {"k": 1.5}}),
+    ]
 
 
 def test_what_a_model_only_considered_is_no_call():
@@ -120,15 +216,29 @@ def test_big_numbers_keep_their_digits():
 
 
 @pytest.mark.parametrize(
-    "text", ["[" * 20_000, '{"a":' * 20_000, "{" * 1_000_000, '["x",' * 20_000, '[{"a":' * 400 + '{"a": 1' * 10_000]
+    "text",
+    [
+        "[" * 20_000,
+        " " * 30_000 + "x",
+        "[ " * 15_000,
+        "a." * 15_000,
+        "get_user(" * 3_000,
+        "```" * 10_000,
+        '{"a":' * 20_000,
+        "{" * 1_000_000,
+        '["x",' * 20_000,
+        '[{"a":' * 400 + '{"a": 1' * 10_000,
+    ],
 )
 def test_a_hostile_text_is_read_in_a_moment(text):
     began = time.process_time()
-    assert calls_in_text(text, OFFERED)[1] == []
+    with contextlib.suppress(UnreadableCall):
+        assert calls_in_text(text, OFFERED)[1] == []
     assert time.process_time() - began < 2
 
 
 @given(st.text(alphabet='{}[]":, \\abnme_gtusr<>/`', max_size=200))
 def test_no_text_breaks_it(text):
-    rest, calls = calls_in_text(text, OFFERED)
-    assert calls or rest == text
+    with contextlib.suppress(UnreadableCall):
+        rest, calls = calls_in_text(text, OFFERED)
+        assert calls or rest == text
