@@ -287,6 +287,13 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 #: Seconds for one HTTP exchange with a product, and bytes of its response.
 NLOPS_PRODUCT_TIMEOUT = env.float("NLOPS_PRODUCT_TIMEOUT", 30.0)
 NLOPS_PRODUCT_MAX_BYTES = env.int("NLOPS_PRODUCT_MAX_BYTES", 5 * 1024 * 1024)
+#: How far a list is followed page after page for an answer: rows, pages, seconds (well within the lease below).
+NLOPS_PAGE_ROWS = env.int("NLOPS_PAGE_ROWS", 500)
+NLOPS_PAGES = env.int("NLOPS_PAGES", 10)
+NLOPS_PAGE_SECONDS = env.float("NLOPS_PAGE_SECONDS", 20.0)
+#: How far it is followed for a download.
+NLOPS_CSV_ROWS = env.int("NLOPS_CSV_ROWS", 100_000)
+NLOPS_CSV_SECONDS = env.float("NLOPS_CSV_SECONDS", 600.0)
 #: Minutes after which an approval or a confirmation that nobody gave expires.
 NLOPS_APPROVAL_MINUTES = env.int("NLOPS_APPROVAL_MINUTES", 24 * 60)
 #: Seconds that a worker may keep a run without a word before another takes over.

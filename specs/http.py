@@ -110,6 +110,10 @@ class Response:
     problem: str = ""
     #: with a problem: whether it is unknown if the product did what was asked
     unclear: bool = False
+    #: of a list: how many pages were read, how many entries there are, and whether there are more than were read
+    pages: int = 1
+    total: int | None = None
+    more: bool = False
 
 
 # --- building ---------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from nlops.core.secrets import redact
 from nlops.core.types import Json, Message, Tool
 from nlops.llm.base import ChatModel, Limits, ModelError
 from specs.flows.call_product import ProductUnreachable, call_operation
+from specs.flows.read_pages import is_readable, read_list
 from specs.http import wait_told
 from specs.models import Connection, Operation
 
@@ -63,7 +64,11 @@ class SendCall:
             for name, value in self.arguments.items()
         }
         try:
-            response = call_operation(self.operation, self.connection, arguments, idempotency_key=self.idempotency_key)
+            if is_readable(self.operation):
+                response = read_list(self.operation, self.connection, arguments)
+            else:
+                key = self.idempotency_key
+                response = call_operation(self.operation, self.connection, arguments, idempotency_key=key)
         except ProductUnreachable as error:
             return CallLost(self.call_id, str(error), sent=error.sent)
         return CallReturned(
@@ -74,6 +79,8 @@ class SendCall:
             size=response.size,
             problem=response.problem,
             unclear=response.unclear,
+            pages=response.pages,
+            total=response.total,
         )
 
 
@@ -101,7 +108,8 @@ def _cut_lists(value: Json, keep: int) -> Json:
     if isinstance(value, dict):
         result = {key: _cut_lists(item, keep) for key, item in value.items()}
         longest = max((len(item) for item in value.values() if isinstance(item, list)), default=0)
-        if longest > keep and not any(isinstance(value.get(key), int) for key in ("total", "count", "total_count")):
+        known = ("total", "count", "total_count")
+        if longest > keep and "has_more" not in value and not any(isinstance(value.get(key), int) for key in known):
             result["total"] = longest
         return result
     if isinstance(value, str) and len(value) > 4000:
