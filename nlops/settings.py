@@ -119,6 +119,8 @@ _pool_size = env.int("DATABASE_POOL_SIZE", 0 if TESTING else 8)
 for _database in DATABASES.values():
     _database["CONN_MAX_AGE"] = 0
     _database["CONN_HEALTH_CHECKS"] = True
+# The same statements come again and again, and row-level security makes them dear to plan: the server keeps the plans.
+DATABASES["default"].setdefault("OPTIONS", {}).update(server_side_binding=True, prepare_threshold=2)
 if _pool_size:
     _options = DATABASES["default"].setdefault("OPTIONS", {})
     _options["pool"] = {"min_size": 1, "max_size": _pool_size, "timeout": 10}

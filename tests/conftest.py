@@ -76,6 +76,7 @@ def django_db_setup(test_database: TestDatabase, valkey_url: str, django_db_bloc
     """Migrate as the owner; everything else runs as the application's role, which owns nothing."""
     for alias, url in (("default", test_database.app_url), ("owner", test_database.owner_url)):
         parsed = environ.Env.db_url_config(url)
+        parsed["OPTIONS"] = {**settings.DATABASES[alias].get("OPTIONS", {}), **parsed.get("OPTIONS", {})}
         settings.DATABASES[alias].update(parsed)
         connections[alias].settings_dict.update(parsed)
     settings.CACHE_URL = valkey_url

@@ -122,6 +122,7 @@ def database() -> Iterator[str]:
     provision(admin, app, owner)
     for alias, url in (("default", app), ("owner", owner)):
         parsed = environ.Env.db_url_config(url)
+        parsed["OPTIONS"] = {**settings.DATABASES[alias].get("OPTIONS", {}), **parsed.get("OPTIONS", {})}
         settings.DATABASES[alias].update(parsed)
         connections[alias].settings_dict.update(parsed)
     settings.CACHE_URL = settings.CELERY_BROKER_URL = testing.valkey_url()
