@@ -10,14 +10,15 @@ from nlops.core.types import CallRecord, CallStatus, Message
 RUNS = 6
 
 
-def history(conversation: Conversation) -> list[Message]:
-    """Messages of the last runs, oldest first; a run whose working state was cleared has none."""
-    return [message for state in _states(conversation) for message in state.messages]
+def remembered(conversation: Conversation) -> tuple[list[Message], list[CallRecord]]:
+    """Messages of the last runs and their calls that succeeded, oldest first.
 
-
-def earlier_calls(conversation: Conversation) -> list[CallRecord]:
-    """Calls of the last runs that succeeded, oldest first."""
-    return [call for state in _states(conversation) for call in state.calls if call.status is CallStatus.SUCCEEDED]
+    A run whose working state was cleared has none.
+    """
+    states = _states(conversation)
+    messages = [message for state in states for message in state.messages]
+    calls = [call for state in states for call in state.calls if call.status is CallStatus.SUCCEEDED]
+    return messages, calls
 
 
 def _states(conversation: Conversation) -> list[RunState]:

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import orjson
 from django.conf import settings
+from django.db import connection
 from django.db.models import Max, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -17,7 +18,6 @@ from conversations.channel import ping_after_commit
 from conversations.models import (
     Approval,
     ApprovalStatus,
-    Call,
     Event,
     EventKind,
     Flag,
@@ -25,6 +25,7 @@ from conversations.models import (
     Run,
 )
 from conversations.queue import look_at
+from conversations.statements import write_run
 from nlops.core.engine import Record, RunState, Transition, due
 from nlops.core.types import CallRecord, CallStatus, Json, RunStatus, Tool
 from specs.models import Connection
@@ -34,17 +35,6 @@ from specs.querysets import operation_of
 LOW_CONFIDENCE = 0.2
 
 _WAITING = frozenset({CallStatus.CONFIRMING, CallStatus.APPROVING, CallStatus.IN_DOUBT})
-
-
-def lock(run_id: uuid.UUID | str) -> Run:
-    """The run under its row lock, its conversation locked before it. Raises Run.DoesNotExist."""
-    # PostgreSQL locks in the order that is named here.
-    return (
-        Run.objects.select_for_update(of=("conversation", "self"))
-        .select_related("conversation__member__user", "tenant")
-        .order_by()
-        .get(pk=run_id)
-    )
 
 
 def call_pk(run: Run, key: str) -> uuid.UUID:
@@ -84,8 +74,9 @@ class Recording:
         self.run = run
         #: for the transcript
         self.records: list[Record] = []
-        #: calls whose rows change, by id
-        self.changed: dict[str, CallRecord] = {}
+        self._changed: dict[str, CallRecord] = {}
+        self._sent: list[CallRecord] = []
+        self._finished: list[dict[str, Json]] = []
         self._was_over = run.finished_at is not None
         self._had_approvals = RunStatus(run.status).waits_for_person
 
@@ -100,51 +91,62 @@ class Recording:
             run.lease_token = run.lease_until = None
             run.lease_worker = ""
         old = {call.id: call for call in before.calls}
-        self.changed |= {call.id: call for call in state.calls if old.get(call.id) != call and call.tool in tools}
+        self._changed |= {call.id: call for call in state.calls if old.get(call.id) != call and call.tool in tools}
         self.records += transition.records
 
+    def sent(self, call: CallRecord) -> None:
+        """The call goes out: a new attempt."""
+        self._changed[call.id] = call
+        self._sent.append(call)
+
+    def finished(self, call_id: str, http_status: int, error: str) -> None:
+        """The call's attempt is over."""
+        self._finished.append({"call_id": call_pk(self.run, call_id), "http_status": http_status, "error": error[:500]})
+
     def write(self, state: RunState, tools: Mapping[str, Tool]) -> None:
-        """Write state, calls, events; hand over to a person, or to the next run of the conversation."""
+        """Write state, calls, attempts, events; hand over to a person, or to the next run of the conversation."""
         run = self.run
         run.state = state.to_json()
         run.prompt_tokens, run.completion_tokens = state.prompt_tokens, state.completion_tokens
         is_over = state.status.is_over and not self._was_over
         if is_over:
             run.finished_at = timezone.now()
-        run.save()
-        self._write_calls(state, tools)
-        append_events(run, self.records)
+        write_run(
+            run,
+            calls=self._call_rows(state, tools),
+            sent=[{"id": uuid.uuid4(), "call_id": call_pk(run, call.id), "number": call.tries} for call in self._sent],
+            finished=self._finished,
+            events=[{"kind": EventKind(record.kind), "data": record.data} for record in self.records],
+            now=timezone.now(),
+        )
+        if self.records:
+            ping_after_commit(run.conversation_id)
+        if state.status in (RunStatus.CONFIRMING, RunStatus.APPROVING):
+            waiting = [record for record in self._changed.values() if record.status in _WAITING]
+            _request_decisions(run, waiting, tools)
         if is_over:
             self._close(state)
         if is_over or state.status is RunStatus.APPROVING:
             _wake_next(run)
 
-    def _write_calls(self, state: RunState, tools: Mapping[str, Tool]) -> None:
+    def _call_rows(self, state: RunState, tools: Mapping[str, Tool]) -> list[dict[str, Json]]:
         positions = {call.id: position for position, call in enumerate(state.calls)}
-        rows = [
-            Call(
-                id=call_pk(self.run, record.id),
-                tenant_id=self.run.tenant_id,
-                run=self.run,
-                key=record.id,
-                position=positions[record.id],
-                operation_id=tools[record.tool].operation_id,
-                arguments=record.arguments,
-                provenance={pointer: found.to_json() for pointer, found in record.provenance.items()},
-                status=record.status,
-                http_status=record.http_status,
-                response=record.response,
-                error=record.error,
-                idempotency_key=idempotency_key(self.run, record.id),
-                updated_at=timezone.now(),
-            )
-            for record in self.changed.values()
+        return [
+            {
+                "id": call_pk(self.run, record.id),
+                "key": record.id,
+                "position": positions[record.id],
+                "operation_id": tools[record.tool].operation_id,
+                "arguments": record.arguments,
+                "provenance": {pointer: found.to_json() for pointer, found in record.provenance.items()},
+                "status": record.status,
+                "http_status": record.http_status,
+                "response": record.response,
+                "error": record.error,
+                "idempotency_key": idempotency_key(self.run, record.id),
+            }
+            for record in self._changed.values()
         ]
-        if rows:
-            Call.objects.bulk_create(rows, update_conflicts=True, unique_fields=["id"], update_fields=_CALL_FIELDS)
-        if state.status in (RunStatus.CONFIRMING, RunStatus.APPROVING):
-            waiting = [record for record in self.changed.values() if record.status in _WAITING]
-            _request_decisions(self.run, waiting, tools)
 
     def _close(self, state: RunState) -> None:
         """What ends with a run: its secrets, its open approvals; and what a reviewer should see."""
@@ -164,10 +166,6 @@ class Recording:
             flag(run, FlagReason.FAILED, state.answer.text if state.answer else "")
         if state.confidence is not None and state.confidence < LOW_CONFIDENCE:
             flag(run, FlagReason.LOW_CONFIDENCE, f"confidence {state.confidence:.2f}")
-
-
-#: What of a call's row may change.
-_CALL_FIELDS = ["position", "arguments", "provenance", "status", "http_status", "response", "error", "updated_at"]
 
 
 def request_hash(operation_id: object, version_id: object, connection: Connection, arguments: Json) -> str:
@@ -213,10 +211,13 @@ def flag(run: Run, reason: FlagReason, detail: str = "") -> None:
 
 
 def _wake_next(run: Run) -> None:
-    following = (
-        run.conversation.runs.filter(status=RunStatus.QUEUED, number__gt=run.number)
-        .values_list("pk", flat=True)
-        .first()
-    )
+    """The next request of the conversation need not wait any more."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM conversations_run WHERE conversation_id = %s AND status = %s AND number > %s"
+            " ORDER BY number LIMIT 1",
+            [run.conversation_id, RunStatus.QUEUED, run.number],
+        )
+        following = cursor.fetchone()
     if following is not None:
-        look_at(run.tenant_id, following)
+        look_at(run.tenant_id, following[0])

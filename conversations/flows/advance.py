@@ -24,9 +24,10 @@ from conversations.flows.perform import AskModel, SendCall
 from conversations.flows.select_tools import select_operations
 from conversations.flows.step import Step, bounds, model_name, model_of
 from conversations.lease import lease_is_void, worker_name
-from conversations.models import Attempt, Run
+from conversations.models import Run
 from conversations.queue import look_at
-from conversations.recording import call_pk, idempotency_key, lock
+from conversations.recording import idempotency_key
+from conversations.statements import lock_run
 from nlops.core.engine import (
     Begun,
     CallBlocked,
@@ -105,7 +106,7 @@ def _claim(tenant_id: uuid.UUID | str, run_id: uuid.UUID | str) -> Claim | None:
     """First transaction of a worker on the run. None when there is nothing to do, or another worker is at it."""
     with tenant_context(tenant_id):
         try:
-            run = lock(run_id)
+            run = lock_run(run_id)
         except Run.DoesNotExist:
             return None
         if run.status not in (RunStatus.QUEUED, RunStatus.WORKING) or _is_held(run) or _waits(run):
@@ -118,14 +119,15 @@ def _accept(
 ) -> Claim | None:
     """Take the outcome, if the lease is still ours, and the next work with it. None when there is none for now."""
     with tenant_context(tenant_id):
-        run = lock(run_id)
+        run = lock_run(run_id)
         if run.lease_token != claim.token:
             log.warning("lease_lost", outcome=type(event).__name__)
             return None
-        if isinstance(event, CallReturned | CallLost):
-            status = event.http_status if isinstance(event, CallReturned) else 0
-            _finish_attempt(run, event.call_id, status, event.message if isinstance(event, CallLost) else "")
         step = Step(run)
+        if isinstance(event, CallReturned):
+            step.finished(event.call_id, event.http_status, "")
+        elif isinstance(event, CallLost):
+            step.finished(event.call_id, 0, event.message)
         step.take(event, elapsed=elapsed)
         return _take_up(step)
 
@@ -133,7 +135,7 @@ def _accept(
 def _give_up(tenant_id: uuid.UUID | str, run_id: uuid.UUID | str, claim: Claim | None) -> None:
     """End a run whose work or outcome can't be taken; a call that was under way is named as being in doubt."""
     with tenant_context(tenant_id):
-        run = lock(run_id)
+        run = lock_run(run_id)
         if claim is not None and run.lease_token != claim.token:
             return
         step = Step(run, with_tools=False)
@@ -235,7 +237,7 @@ def _send_call(step: Step) -> SendCall | EngineEvent:
     record = state.call(state.work.call_id)
     if record.status is CallStatus.SENT:
         # The lease of whoever sent it is void: nobody knows what came of it.
-        _finish_attempt(run, record.id, 0, "the worker stopped")
+        step.finished(record.id, 0, "the worker stopped")
         return CallLost(record.id, "The worker that made this call stopped.", sent=True)
     try:
         operation, connection = check_dispatch(run, record, step.tools.get(record.tool))
@@ -243,10 +245,7 @@ def _send_call(step: Step) -> SendCall | EngineEvent:
         return CallBlocked(record.id, str(error))
     record.status = CallStatus.SENT
     record.tries += 1
-    step.call_changed(record)
-    Attempt.objects.create(
-        tenant_id=run.tenant_id, call_id=call_pk(run, record.id), number=record.tries, sent_at=timezone.now()
-    )
+    step.sent(record)
     shown = target(operation.path, record.arguments)
     step.record(
         Record("sent", {"call_id": record.id, "method": operation.method, "target": shown, "attempt": record.tries})
@@ -257,9 +256,3 @@ def _send_call(step: Step) -> SendCall | EngineEvent:
     }
     key = str(idempotency_key(run, record.id))
     return SendCall(record.id, operation, connection, dict(record.arguments), key, secrets)
-
-
-def _finish_attempt(run: Run, call_id: str, http_status: int, error: str) -> None:
-    Attempt.objects.filter(call_id=call_pk(run, call_id), finished_at=None).update(
-        finished_at=timezone.now(), http_status=http_status, error=error[:500]
-    )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max
 
 from accounts.encryption import encrypt
 from accounts.models import Member
@@ -12,7 +13,7 @@ from accounts.throttle import count_request
 from conversations.flows import FlowError
 from conversations.flows.cancel import cancel
 from conversations.flows.reply import reply_in_words
-from conversations.history import earlier_calls, history
+from conversations.history import remembered
 from conversations.models import Conversation, Run, RunSecret
 from conversations.queue import is_driven_here, look_at
 from conversations.recording import append_events
@@ -41,7 +42,7 @@ def ask(member: Member, text: str, conversation: Conversation | None = None) -> 
     _check(member, text)
     with transaction.atomic():
         if conversation is None:
-            conversation = Conversation.objects.create(tenant_id=member.tenant_id, member=member)
+            return _begin(member, Conversation(tenant_id=member.tenant_id, member=member), text)
         Conversation.objects.select_for_update().get(pk=conversation.pk)
         waiting = conversation.runs.filter(status__in=[RunStatus.ASKING, RunStatus.CONFIRMING]).last()
         if waiting is not None:
@@ -67,16 +68,33 @@ def _check(member: Member, text: str) -> None:
 
 
 def _begin(member: Member, conversation: Conversation, text: str) -> Run:
+    """The run's row, its secrets and its first events; a conversation that is new gets its row, too."""
     masked = mask(text.replace("\x00", ""))
-    number = (conversation.runs.aggregate(last=Max("number"))["last"] or 0) + 1
-    run = Run(tenant_id=member.tenant_id, conversation=conversation, number=number, request=masked.text)
-    run.state = start(
-        masked.text,
-        history=history(conversation),
-        earlier_calls=earlier_calls(conversation),
-        secrets=list(masked.secrets),
-    ).to_json()
-    run.save()
+    is_first = conversation._state.adding
+    conversation.title = conversation.title or masked.text[:117]
+    conversation.closed_at = None
+    conversation.save()
+    last = None if is_first else conversation.runs.order_by("-number").first()
+    messages, calls = remembered(conversation) if last else ([], [])
+    run = Run(
+        tenant_id=member.tenant_id,
+        conversation=conversation,
+        number=last.number + 1 if last else 1,
+        request=masked.text,
+        state=start(masked.text, history=messages, earlier_calls=calls, secrets=list(masked.secrets)).to_json(),
+    )
+    run.save(force_insert=True)
+    if masked.secrets:
+        _keep_secrets(run, masked.secrets)
+    records = [Record("said", {"text": masked.text})]
+    if last and last.status in (RunStatus.QUEUED, RunStatus.WORKING):
+        records.append(Record("progress", {"text": "Waiting until your request before this one is done"}))
+    append_events(run, records)
+    look_at(run.tenant_id, run.pk)
+    return run
+
+
+def _keep_secrets(run: Run, secrets: Mapping[str, str]) -> None:
     RunSecret.objects.bulk_create(
         RunSecret(
             tenant_id=run.tenant_id,
@@ -84,12 +102,5 @@ def _begin(member: Member, conversation: Conversation, text: str) -> Run:
             name=name,
             ciphertext=encrypt(value, tenant_id=run.tenant_id, record=f"run:{run.pk}:{name}"),
         )
-        for name, value in masked.secrets.items()
+        for name, value in secrets.items()
     )
-    append_events(run, [Record("said", {"text": masked.text})])
-    if not conversation.title:
-        conversation.title = masked.text[:117]
-    conversation.closed_at = None
-    conversation.save()
-    look_at(run.tenant_id, run.pk)
-    return run

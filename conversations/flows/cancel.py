@@ -8,7 +8,7 @@ from accounts.models import Member
 from conversations.flows import FlowError
 from conversations.flows.step import step
 from conversations.models import Run
-from conversations.recording import lock
+from conversations.statements import lock_run
 from nlops.core.engine import Cancelled
 from nlops.core.types import RunStatus
 
@@ -23,7 +23,7 @@ def cancel(member: Member, run: Run) -> None:
     A run that is over stays as it is.
     """
     with transaction.atomic():
-        run = lock(run.pk)
+        run = lock_run(run.pk)
         if run.conversation.member_id != member.pk:
             raise NotYours("Only the person who asked can stop a request.")
         if not RunStatus(run.status).is_over:

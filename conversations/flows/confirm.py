@@ -8,7 +8,7 @@ from accounts.models import Member
 from conversations.flows import FlowError
 from conversations.flows.decide import settle
 from conversations.models import Approval, ApprovalStatus, Run
-from conversations.recording import lock
+from conversations.statements import lock_run
 
 
 class NothingToConfirm(FlowError):
@@ -18,7 +18,7 @@ class NothingToConfirm(FlowError):
 def confirm(member: Member, run: Run, agreed: bool) -> None:
     """Record the requester's decision on the call that waits for it. Raises NothingToConfirm."""
     with transaction.atomic():
-        run = lock(run.pk)
+        run = lock_run(run.pk)
         approval = Approval.objects.filter(run=run, by_requester=True, status=ApprovalStatus.WAITING).first()
         if approval is None or run.conversation.member_id != member.pk:
             raise NothingToConfirm("This was decided already, or the request is over.")

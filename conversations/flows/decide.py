@@ -9,7 +9,7 @@ from accounts.models import Member
 from conversations.flows import FlowError
 from conversations.flows.step import step
 from conversations.models import Approval, ApprovalStatus, Run
-from conversations.recording import lock
+from conversations.statements import lock_run
 from nlops.core.engine import Decided
 
 
@@ -20,7 +20,7 @@ class DecisionRefused(FlowError):
 def decide(member: Member, approval: Approval, agreed: bool, reason: str = "") -> None:
     """Approve or reject; the run then goes on by itself. Raises DecisionRefused."""
     with transaction.atomic():
-        run = lock(approval.run_id)
+        run = lock_run(approval.run_id)
         approval = Approval.objects.select_for_update().get(pk=approval.pk)
         _check(member, approval)
         settle(run, approval, member, agreed, reason)
@@ -53,7 +53,7 @@ def _write(run: Run, status: ApprovalStatus, member: Member | None, reason: str)
 def expire(approval: Approval) -> None:
     """Nobody decided in time: the call is not made."""
     with transaction.atomic():
-        run = lock(approval.run_id)
+        run = lock_run(approval.run_id)
         approval = Approval.objects.select_for_update().get(pk=approval.pk)
         if approval.status != ApprovalStatus.WAITING:
             return

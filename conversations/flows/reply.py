@@ -9,7 +9,7 @@ from accounts.models import Member
 from conversations.flows import FlowError
 from conversations.flows.step import step
 from conversations.models import Run, RunSecret
-from conversations.recording import lock
+from conversations.statements import lock_run
 from nlops.core.engine import Replied, RunState
 from nlops.core.replies import parse_reply
 from nlops.core.types import Question, RunStatus
@@ -25,7 +25,7 @@ def reply(member: Member, run: Run, values: dict[str, str]) -> None:
     Raises NothingAsked.
     """
     with transaction.atomic():
-        run = lock(run.pk)
+        run = lock_run(run.pk)
         if run.status != RunStatus.ASKING or run.conversation.member_id != member.pk:
             raise NothingAsked("This question was answered already, or the request is over.")
         state = RunState.from_json(run.state)

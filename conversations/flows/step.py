@@ -93,9 +93,13 @@ class Step:
         """Leave a record in the transcript."""
         self._recording.records.append(record)
 
-    def call_changed(self, call: CallRecord) -> None:
-        """Write the call's row."""
-        self._recording.changed[call.id] = call
+    def sent(self, call: CallRecord) -> None:
+        """The call goes out."""
+        self._recording.sent(call)
+
+    def finished(self, call_id: str, http_status: int, error: str) -> None:
+        """The call's attempt is over."""
+        self._recording.finished(call_id, http_status, error)
 
     def write(self) -> None:
         """Write all that the transaction came to."""

@@ -1,0 +1,154 @@
+"""The two statements that every step of a run makes, in SQL: lock and read it, write what the step came to.
+
+Written by hand because a run makes them for each of its steps (tests/benchmarks/engine.py): the ORM would take ten
+statements, and as long again to build them. Names and order of the columns come from the models, so that a new
+column needs nothing here.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+from django.db import connection, models
+
+from accounts.models import Member, Tenant, User
+from conversations.models import Attempt, Call, Conversation, Event, Run
+from nlops.core.types import Json
+
+#: What a user's row is read for here; the rest (the password's hash, for one) stays where it is.
+_USER_FIELDS = ("id", "email", "time_zone", "is_active")
+#: Columns of a run that never change.
+_FIXED = frozenset({"id", "tenant", "conversation", "number", "request", "created_at"})
+
+
+def lock_run(run_id: uuid.UUID | str) -> Run:
+    """The run under its row lock, its conversation locked before it, with member, user and tenant.
+
+    In the tenant's context. Raises Run.DoesNotExist.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_lock_sql(), [str(run_id)])
+        row = cursor.fetchone()
+    if row is None:
+        raise Run.DoesNotExist(f"There is no run {run_id} here.")
+    found: dict[type[models.Model], Any] = {}
+    at = 0
+    for model, fields in _read_fields():
+        values = [_from_db(field, value) for field, value in zip(fields, row[at : at + len(fields)], strict=True)]
+        found[model] = model.from_db(connection.alias, [field.attname for field in fields], values)
+        at += len(fields)
+    run: Run = found[Run]
+    run.conversation, run.tenant = found[Conversation], found[Tenant]
+    run.conversation.member, run.conversation.tenant = found[Member], found[Tenant]
+    run.conversation.member.user, run.conversation.member.tenant = found[User], found[Tenant]
+    return run
+
+
+def write_run(
+    run: Run,
+    *,
+    calls: Sequence[dict[str, Json]],
+    sent: Sequence[dict[str, Json]],
+    finished: Sequence[dict[str, Json]],
+    events: Sequence[dict[str, Json]],
+    now: datetime,
+) -> None:
+    """Update the locked run's row, and with it its calls, attempts and events.
+
+    calls: id, key, position, operation_id, arguments, provenance, status, http_status, response, error,
+    idempotency_key; sent: id, call_id, number of new attempts; finished: call_id, http_status, error of those that
+    ended; events: kind and data, in order.
+    """
+    values = [field.get_db_prep_save(getattr(run, field.attname), connection) for field in _changing()]
+    own = [run.tenant_id, run.pk]
+    parameters = [
+        *values, run.pk,
+        *own, now, now, _json(calls),
+        run.tenant_id, now, _json(sent),
+        now, _json(finished),
+        run.tenant_id, run.conversation_id, run.pk, run.conversation_id, now,
+        _json([{"place": place, **event} for place, event in enumerate(events, 1)]),
+    ]  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(_write_sql(), parameters)
+
+
+def _json(rows: Sequence[dict[str, Json]]) -> str:
+    try:
+        return orjson.dumps(rows, default=str).decode()
+    except TypeError:
+        return json.dumps(rows, default=str)  # a product's integers may have more than 64 bits
+
+
+def _from_db(field: models.Field[Any, Any], value: Any) -> Any:
+    convert = getattr(field, "from_db_value", None)
+    return convert(value, None, connection) if convert else value
+
+
+@functools.cache
+def _read_fields() -> list[tuple[type[models.Model], list[models.Field[Any, Any]]]]:
+    """Models in the order in which they are read, each with its columns."""
+    users = [field for field in User._meta.concrete_fields if field.name in _USER_FIELDS]
+    others: list[tuple[type[models.Model], list[models.Field[Any, Any]]]] = [
+        (model, list(model._meta.concrete_fields)) for model in (Run, Conversation, Member, Tenant)
+    ]
+    return [*others, (User, users)]
+
+
+@functools.cache
+def _changing() -> list[models.Field[Any, Any]]:
+    return [field for field in Run._meta.concrete_fields if field.name not in _FIXED]
+
+
+@functools.cache
+def _lock_sql() -> str:
+    columns = [f'"{model._meta.db_table}"."{field.column}"' for model, fields in _read_fields() for field in fields]
+    run, conversation, member = (model._meta.db_table for model in (Run, Conversation, Member))
+    tenant, user = Tenant._meta.db_table, User._meta.db_table
+    # PostgreSQL locks in the order that is named: the conversation before the run, as everywhere.
+    return (
+        f'SELECT {", ".join(columns)} FROM "{run}"'  # noqa: S608  # nosec B608
+        f' JOIN "{conversation}" ON "{conversation}".id = "{run}".conversation_id'
+        f' JOIN "{member}" ON "{member}".id = "{conversation}".member_id'
+        f' JOIN "{user}" ON "{user}".id = "{member}".user_id'
+        f' JOIN "{tenant}" ON "{tenant}".id = "{run}".tenant_id'
+        f' WHERE "{run}".id = %s::uuid FOR UPDATE OF "{conversation}", "{run}"'
+    )
+
+
+@functools.cache
+def _write_sql() -> str:
+    run, call, attempt, event = (model._meta.db_table for model in (Run, Call, Attempt, Event))
+    changes = ", ".join(f'"{field.column}" = %s' for field in _changing())
+    return f"""
+        WITH run_row AS (UPDATE "{run}" SET {changes} WHERE id = %s),
+        call_rows AS (
+            INSERT INTO "{call}" (id, tenant_id, run_id, key, position, operation_id, arguments, provenance, status,
+                                  http_status, response, error, idempotency_key, created_at, updated_at)
+            SELECT x.id, %s::uuid, %s::uuid, x.key, x.position, x.operation_id, x.arguments, x.provenance, x.status,
+                   x.http_status, x.response, x.error, x.idempotency_key, %s::timestamptz, %s::timestamptz
+            FROM json_to_recordset(%s::json) AS x(id uuid, key text, position int, operation_id uuid, arguments json,
+                provenance jsonb, status text, http_status int, response json, error text, idempotency_key uuid)
+            ON CONFLICT (id) DO UPDATE SET position = excluded.position, arguments = excluded.arguments,
+                provenance = excluded.provenance, status = excluded.status, http_status = excluded.http_status,
+                response = excluded.response, error = excluded.error, updated_at = excluded.updated_at),
+        sent AS (
+            INSERT INTO "{attempt}" (id, tenant_id, call_id, number, sent_at, http_status, error)
+            SELECT x.id, %s::uuid, x.call_id, x.number, %s::timestamptz, 0, ''
+            FROM json_to_recordset(%s::json) AS x(id uuid, call_id uuid, number int)),
+        finished AS (
+            UPDATE "{attempt}" AS a SET finished_at = %s::timestamptz, http_status = x.http_status, error = x.error
+            FROM json_to_recordset(%s::json) AS x(call_id uuid, http_status int, error text)
+            WHERE a.call_id = x.call_id AND a.finished_at IS NULL)
+        INSERT INTO "{event}" (id, tenant_id, conversation_id, run_id, sequence, kind, data, created_at)
+        SELECT gen_random_uuid(), %s::uuid, %s::uuid, %s::uuid,
+               (SELECT COALESCE(MAX(sequence), 0) FROM "{event}" WHERE conversation_id = %s::uuid) + x.place,
+               x.kind, x.data, %s::timestamptz
+        FROM json_to_recordset(%s::json) AS x(place int, kind text, data json)
+    """  # noqa: S608  # nosec B608
