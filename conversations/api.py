@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, Throttled, ValidationError
@@ -14,7 +16,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import throttle
+from accounts.context import tenant_context
 from accounts.permissions import IsMember, IsOperator
+from conversations.csv_response import csv_response
 from conversations.flows import FlowError
 from conversations.flows.ask import ask
 from conversations.flows.cancel import cancel
@@ -143,6 +147,18 @@ class RunActView(FlowView):
                 raise ValidationError({"act": "Use reply, confirm, cancel or feedback."})
         run.refresh_from_db()
         return Response(RunSerializer(run).data)
+
+
+class CallCsvView(FlowView):
+    """The whole list that a call of a run returned, as CSV; `key` is the call's id in the run's last event."""
+
+    outside_transaction = True
+
+    @extend_schema(responses={(200, "text/csv"): OpenApiTypes.BINARY})
+    def get(self, request: Request, pk: UUID, key: str) -> HttpResponseBase:
+        with tenant_context(request.tenant.pk):  # type: ignore[attr-defined]
+            run = self.run_of(request, pk)
+        return csv_response(request._request, run, key)  # type: ignore[arg-type]
 
 
 class ApprovalListView(FlowView):

@@ -10,6 +10,7 @@ from typing import Any
 
 from conversations.models import Event, EventKind
 from nlops.core.types import Json
+from specs.paging import find_rows, is_whole, rows_at, total_of
 
 _FINAL = frozenset({EventKind.ANSWERED, EventKind.REFUSED, EventKind.FAILED, EventKind.CANCELLED})
 _WAITS = frozenset({EventKind.ASKED, EventKind.CONFIRMATION, EventKind.APPROVAL})
@@ -77,6 +78,20 @@ class RunBlock:
     def answer_parts(self) -> list[dict[str, Json]]:
         """The answer's tables and lists; `pairs` because a template takes `items` for the dict's own."""
         return [{**part, "pairs": part.get("items", [])} for part in self.answer.get("blocks", [])]
+
+    @property
+    def downloads(self) -> list[dict[str, str]]:
+        """The lists among the answer, each with the key of the call that it may be downloaded by."""
+        found = []
+        for call in self.calls:
+            body = call.get("response")
+            path = find_rows(body)
+            read = call.get("status") == "succeeded" and call.get("method") == "GET" and call.get("effect") == "read"
+            if read and path is not None and (rows := rows_at(body, path)):
+                total = total_of(body, {}, len(rows)) or len(rows)
+                label = f"all {total:,} as CSV" if is_whole(body, path) or total > len(rows) else "as CSV"
+                found.append({"key": str(call["id"]), "label": label, "name": str(call.get("summary", ""))})
+        return found
 
     @property
     def announcement(self) -> str:

@@ -5,6 +5,7 @@ from conversations import api
 urlpatterns = [
     path("ask/", api.AskView.as_view(), name="api_ask"),
     path("runs/<uuid:pk>/", api.RunView.as_view(), name="api_run"),
+    path("runs/<uuid:pk>/calls/<path:key>.csv", api.CallCsvView.as_view(), name="api_call_csv"),
     path("runs/<uuid:pk>/<slug:act>/", api.RunActView.as_view(), name="api_run_act"),
     path("approvals/", api.ApprovalListView.as_view(), name="api_approvals"),
     path("approvals/<uuid:pk>/decide/", api.ApprovalDecideView.as_view(), name="api_approval_decide"),

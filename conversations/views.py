@@ -14,10 +14,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django_htmx.http import HttpResponseClientRefresh, push_url, reswap, retarget
 
+from accounts.context import tenant_context
 from accounts.permissions import MemberRequired, OperatorRequired
 from accounts.requests import MemberRequest
 from accounts.throttle import Throttled
 from conversations import querysets
+from conversations.csv_response import csv_response
 from conversations.flows import FlowError
 from conversations.flows.ask import ask
 from conversations.flows.cancel import cancel
@@ -155,6 +157,22 @@ class RunActView(ChatRequired):
         context = {"block": block, "problem": problem, "commented": "comment" in self.request.POST}
         status = 409 if problem else 200
         return render(self.request, "conversations/chat.html#feedback", context, status=status)
+
+
+class CallCsvView(ChatRequired):
+    """The whole list that a call returned, as a file. The product is read meanwhile: no transaction is open."""
+
+    outside_transaction = True
+
+    def get(self, request: MemberRequest, pk: UUID, key: str) -> HttpResponseBase:
+        with tenant_context(request.tenant.pk, request.user.pk):
+            runs = Run.objects.select_related("conversation")
+            run = get_object_or_404(runs, pk=pk, conversation__member=request.member)
+        try:
+            return csv_response(request, run, key)
+        except (FlowError, Throttled) as error:
+            messages.error(request, str(error))
+            return redirect(_address(run))
 
 
 def _address(run: Run) -> str:

@@ -121,6 +121,25 @@ def total_of(body: Json, headers: Mapping[str, str], count: int) -> int | None:
     return next((int(text) for text in told if re.fullmatch(r"\d{1,12}", text) and int(text) >= count), None)
 
 
+def is_whole(body: Json, path: tuple[str, ...]) -> bool:
+    """Whether a kept answer has all rows of its list, each uncut, as far as it says."""
+    rows = rows_at(body, path)
+    total = total_of(body, {}, len(rows))
+    if total is not None and total > len(rows):
+        return False
+    signs = [value for key, value in _told(body, (*_MORE, *_NEXT_URLS, *_TOLD_CURSORS)) if key != "after"]
+    return not any(signs) and not _has_cut_text(rows)
+
+
+def _has_cut_text(value: Json) -> bool:
+    """Whether a long text was cut when the answer was kept."""
+    if isinstance(value, list):
+        return any(map(_has_cut_text, value))
+    if isinstance(value, dict):
+        return any(map(_has_cut_text, value.values()))
+    return isinstance(value, str) and len(value) > 4000 and value.endswith("…")
+
+
 # --- the next page ----------------------------------------------------------------------------------------
 
 #: Parameters with which a person asks for so many: who says how many gets as many, from where they say.
