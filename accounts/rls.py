@@ -81,6 +81,59 @@ class EnableRowLevelSecurity(Operation):
         return f"Bind {self.model} to the tenant by row-level security"
 
 
+class AppendOnly(Operation):
+    """Rows of a table never change: a trigger refuses UPDATE to everybody, the application may not DELETE either.
+
+    Only the owner of the database can remove rows, with a whole tenant.
+    """
+
+    reversible = True
+    reduces_to_sql = True
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return (type(self).__name__, [self.model], {})
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """The models are as before."""
+
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        table = schema_editor.quote_name(to_state.apps.get_model(app_label, self.model)._meta.db_table)
+        role = schema_editor.quote_name(application_role())
+        schema_editor.execute(
+            "CREATE OR REPLACE FUNCTION nlops_never_changes() RETURNS trigger LANGUAGE plpgsql AS $body$ "
+            "BEGIN RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', "
+            "MESSAGE = 'rows of ' || TG_TABLE_NAME || ' never change; add a new one'; END $body$"
+        )
+        schema_editor.execute(
+            f"CREATE TRIGGER never_changes BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION nlops_never_changes()"
+        )
+        schema_editor.execute(f"REVOKE UPDATE, DELETE ON {table} FROM {role}")
+
+    def database_backwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        table = schema_editor.quote_name(from_state.apps.get_model(app_label, self.model)._meta.db_table)
+        role = schema_editor.quote_name(application_role())
+        schema_editor.execute(f"DROP TRIGGER never_changes ON {table}")
+        schema_editor.execute(f"GRANT UPDATE, DELETE ON {table} TO {role}")
+
+    def describe(self) -> str:
+        return f"Keep the rows of {self.model} as they were written"
+
+
 class WatcherFunction(Operation):
     """A SECURITY DEFINER function that sees across tenants, narrowly: it returns ids or counts, nothing else.
 

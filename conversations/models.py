@@ -28,6 +28,61 @@ class Conversation(TenantModel):
         return self.title or str(self.pk)
 
 
+class PromptOrigin(models.TextChoices):
+    """Where a version of the prompt comes from."""
+
+    SHIPPED = "shipped", "Shipped with nlops"
+    TENANT = "tenant", "Written here"
+
+
+class PromptVersion(TenantModel):
+    """One text of the system prompt with its places. Never changed nor deleted: the database refuses it."""
+
+    number = models.PositiveIntegerField()
+    sha256 = models.CharField(max_length=64, help_text="SHA-256 of the text, in hexadecimal")
+    text = models.TextField(help_text="with the places {products}, {examples} and {now}")
+    origin = models.CharField(max_length=20, choices=PromptOrigin, default=PromptOrigin.TENANT)
+    note = models.CharField(max_length=300, blank=True)
+    author = models.ForeignKey(Member, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "number"], name="prompt_number_once_per_tenant"),
+            models.UniqueConstraint(fields=["tenant", "sha256"], name="prompt_text_once_per_tenant"),
+        ]
+        ordering = ["-number"]
+
+    def __str__(self) -> str:
+        return f"version {self.number} ({self.sha256[:12]})"
+
+
+class PromptActivation(TenantModel):
+    """Somebody chose the prompt that requests use; the newest row holds. Never changed nor deleted."""
+
+    number = models.PositiveIntegerField()
+    version = models.ForeignKey(
+        PromptVersion,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="activations",
+        help_text="empty: whatever nlops ships",
+    )
+    by = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="+")
+    is_roll_back = models.BooleanField(default=False, help_text="to an older version than the one before")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "number"], name="prompt_activation_number_once_per_tenant"),
+        ]
+        ordering = ["-number"]
+
+    def __str__(self) -> str:
+        return f"{self.version or 'the shipped text'}, by {self.by}"
+
+
 class Run(TenantModel):
     """The journey of one request through the engine. `state` is core.engine's RunState as JSON."""
 
@@ -37,9 +92,15 @@ class Run(TenantModel):
     status = models.CharField(max_length=20, choices=[(s.value, s.value) for s in RunStatus], default=RunStatus.QUEUED)
     state = OrderedJSONField(default=dict)
     model = models.CharField(max_length=200, blank=True)
-    prompt_version = models.CharField(max_length=40, blank=True)
+    prompt_version = models.CharField(max_length=40, blank=True, help_text="number and hash of the prompt's version")
+    prompt = models.ForeignKey(PromptVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    system_prompt = models.TextField(blank=True, help_text="as it was rendered when the run began")
+    #: short digests of the messages of the last model request: its successor's record holds only what is new
+    prompted = models.JSONField(default=list, editable=False)
     prompt_tokens = models.PositiveIntegerField(default=0)
+    cached_tokens = models.PositiveIntegerField(default=0, help_text="those of the prompt's that the provider cached")
     completion_tokens = models.PositiveIntegerField(default=0)
+    cost = models.BigIntegerField(default=0, help_text="millionths of the currency unit of NLOPS_MODEL_PRICES")
     #: the lease: who works on the current step, with which token, until when
     lease_token = models.UUIDField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
@@ -67,6 +128,7 @@ class EventKind(models.TextChoices):
 
     SAID = "said", "The person said"
     PROGRESS = "progress", "nlops is doing"
+    PROMPTED = "prompted", "The model was asked"
     MODEL = "model", "The model answered"
     VERDICT = "verdict", "A control point decided"
     ASKED = "asked", "nlops asked"
@@ -81,6 +143,33 @@ class EventKind(models.TextChoices):
     REFUSED = "refused", "nlops refused"
     FAILED = "failed", "The run failed"
     CANCELLED = "cancelled", "The person stopped it"
+
+
+class UsageDay(TenantModel):
+    """What the finished requests of a member cost, by the UTC day on which they were made and by model.
+
+    A ledger of its own: it stays when the transcripts are erased.
+    """
+
+    member = models.ForeignKey(Member, null=True, on_delete=models.SET_NULL, related_name="+")
+    day = models.DateField()
+    model = models.CharField(max_length=200, blank=True)
+    requests = models.PositiveIntegerField(default=0)
+    prompt_tokens = models.BigIntegerField(default=0)
+    cached_tokens = models.BigIntegerField(default=0)
+    completion_tokens = models.BigIntegerField(default=0)
+    cost = models.BigIntegerField(default=0, help_text="millionths of the currency unit of NLOPS_MODEL_PRICES")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "day", "member", "model"], name="usage_once_per_member_day_and_model"
+            ),
+        ]
+        ordering = ["-day", "member"]
+
+    def __str__(self) -> str:
+        return f"{self.member} on {self.day}"
 
 
 class Event(TenantModel):

@@ -197,6 +197,41 @@ class ToolPolicy(TenantModel):
         return f"{self.operation_key}: {self.decision}"
 
 
+class ExampleOrigin(models.TextChoices):
+    """Where an example comes from."""
+
+    SEEDED = "seeded", "Seeded"
+    OPERATOR = "operator", "An operator"
+    FEEDBACK = "feedback", "Feedback"
+
+
+class Example(TenantModel):
+    """A request with the calls that serve it, to show models how. Its operations are named by method and path."""
+
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="examples")
+    request = models.TextField(help_text="a person's words; secrets stand as [[secret:NAME]]")
+    steps = OrderedJSONField(
+        default=list,
+        help_text='[{"operation": "GET /users/{username}" or "tool": one of nlops\'s own, "arguments", "returns"}]',
+    )
+    language = models.CharField(max_length=10, default="en", help_text="ISO 639-1 code")
+    note = models.CharField(max_length=300, blank=True)
+    enabled = models.BooleanField(default=True)
+    origin = models.CharField(max_length=20, choices=ExampleOrigin, default=ExampleOrigin.OPERATOR)
+    updated_by = models.ForeignKey(Member, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["product", "request"], name="example_request_once_per_product"),
+        ]
+        ordering = ["created_at"]
+
+    def __str__(self) -> str:
+        return self.request[:60]
+
+
 #: What an operator's listing of an operation means when they don't say more.
 DEFAULT_DECISIONS: dict[str, Decision] = {
     Effect.READ: Decision.ALLOW,

@@ -44,6 +44,27 @@ def test_every_tenant_table_is_bound_even_for_its_owner(db, table):
 
 @pytest.mark.django_db(transaction=True)
 class TestRows:
+    def test_the_history_of_the_prompt_is_never_changed_not_even_by_the_owner(self, make_tenant, test_database):
+        import psycopg
+
+        from conversations.models import PromptVersion
+
+        tenant = make_tenant("acme")
+        with tenant_context(tenant.pk):
+            PromptVersion.objects.create(tenant=tenant, number=1, sha256="x", text="old")
+            for sql in (
+                "UPDATE conversations_promptversion SET text = 'new' RETURNING id",
+                "DELETE FROM conversations_promptversion RETURNING id",
+                "UPDATE conversations_promptactivation SET number = 2 RETURNING id",
+                "DELETE FROM conversations_promptactivation RETURNING id",
+            ):
+                with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
+                    rows(sql)
+        with psycopg.connect(test_database.owner_url) as owner:
+            owner.execute("SELECT set_config('nlops.tenant', %s, true)", [str(tenant.pk)])
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="never change"):
+                owner.execute("UPDATE conversations_promptversion SET text = 'new'")
+
     def test_without_a_context_nothing_is_seen_and_nothing_is_written(self, make_tenant):
         tenant = make_tenant("acme")
         assert rows("SELECT count(*) FROM specs_product") == [(0,)]
