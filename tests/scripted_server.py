@@ -33,6 +33,78 @@ class Reply:
     delay: float = 0.0
     #: seconds between every two bytes of the body
     drip: float = 0.0
+    #: seconds between every two bytes of the head
+    head_drip: float = 0.0
+    #: tokens of the prompt that came from the provider's cache
+    cached: int = 0
+    #: False: it doesn't tell the tokens
+    counts: bool = True
+    #: False: it answers at once, whatever was asked for
+    streams: bool = True
+    content_type: str = ""
+    #: streamed: the pieces as the server sends them, instead of ones made of `text` and `calls`
+    deltas: list[dict[str, Any]] = field(default_factory=list)
+    #: streamed: characters in each piece, and bytes in each write; 0 for all at once
+    piece: int = 5
+    cut: int = 0
+    #: streamed: bytes after which the connection is cut, or nothing comes for `delay` seconds
+    breaks_after: int | None = None
+    stalls_after: int | None = None
+
+    def is_streamed(self, request: dict[str, Any]) -> bool:
+        return bool(request.get("stream")) and self.streams and self.status == 200 and not self.raw
+
+    def stream(self, request: dict[str, Any]) -> bytes:
+        """The answer as server-sent events."""
+        deltas = self.deltas or list(self._deltas())
+        chunks = [{"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
+        if self.finish_reason != "none":
+            chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": self._reason()}]})
+        if self.counts and (request.get("stream_options") or {}).get("include_usage"):
+            chunks.append({"choices": [], "usage": self._usage()})
+        head = {"id": "scripted", "object": "chat.completion.chunk", "created": 0, "model": "scripted"}
+        lines = [f"data: {json.dumps(head | chunk, ensure_ascii=False)}\n\n" for chunk in chunks]
+        return "".join([": a comment\n\n", *lines, "data: [DONE]\n\n"]).encode("utf-8", "surrogatepass")
+
+    def _deltas(self) -> Iterator[dict[str, Any]]:
+        yield {"role": "assistant", "content": ""}
+        for piece in self._pieces(self.text or ""):
+            yield {"content": piece}
+        for piece in self._pieces(self.refusal):
+            yield {"refusal": piece}
+        for index, call in enumerate(self._calls()):
+            arguments = call["function"].pop("arguments")
+            yield {"tool_calls": [{"index": index, **call}]}
+            for piece in self._pieces(arguments):
+                yield {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}
+
+    def _pieces(self, text: str) -> list[str]:
+        size = self.piece or len(text) or 1
+        return [text[start : start + size] for start in range(0, len(text), size)]
+
+    def _reason(self) -> str:
+        return self.finish_reason or ("tool_calls" if self.calls else "stop")
+
+    def _usage(self) -> dict[str, Any]:
+        return {
+            "prompt_tokens": 10,
+            "completion_tokens": 5,
+            "total_tokens": 15,
+            "prompt_tokens_details": {"cached_tokens": self.cached},
+        }
+
+    def _calls(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "id": f"call_{index}",
+                "type": "function",
+                "function": {
+                    "name": name,
+                    "arguments": arguments if isinstance(arguments, str) else json.dumps(arguments),
+                },
+            }
+            for index, (name, arguments) in enumerate(self.calls)
+        ]
 
     def body(self) -> bytes:
         if self.raw:
@@ -44,28 +116,15 @@ class Reply:
         if self.refusal:
             message["refusal"] = self.refusal
         if self.calls:
-            message["tool_calls"] = [
-                {
-                    "id": f"call_{index}",
-                    "type": "function",
-                    "function": {
-                        "name": name,
-                        "arguments": arguments if isinstance(arguments, str) else json.dumps(arguments),
-                    },
-                }
-                for index, (name, arguments) in enumerate(self.calls)
-            ]
-        reason = self.finish_reason or ("tool_calls" if self.calls else "stop")
-        return json.dumps(
-            {
-                "id": "scripted",
-                "object": "chat.completion",
-                "created": 0,
-                "model": "scripted",
-                "choices": [{"index": 0, "message": message, "finish_reason": reason}],
-                "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
-            }
-        ).encode()
+            message["tool_calls"] = self._calls()
+        answer = {
+            "id": "scripted",
+            "object": "chat.completion",
+            "created": 0,
+            "model": "scripted",
+            "choices": [{"index": 0, "message": message, "finish_reason": self._reason()}],
+        }
+        return json.dumps(answer | ({"usage": self._usage()} if self.counts else {})).encode()
 
 
 #: What the server says next: from the request's JSON.
@@ -90,6 +149,8 @@ class ScriptedServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # Otherwise a second write waits 40 ms for the client's word on the first.
+            disable_nagle_algorithm = True
 
             def do_POST(self) -> None:
                 request = json.loads(self.rfile.read(int(self.headers["content-length"])))
@@ -98,18 +159,39 @@ class ScriptedServer:
                 outer.paths.append(self.path)
                 outer.headers.append({name.lower(): value for name, value in self.headers.items()})
                 reply = outer._next(request)
-                time.sleep(reply.delay)
-                body = reply.body()
                 try:
-                    self.send_response(reply.status)
-                    for name, value in reply.headers.items():
-                        self.send_header(name, value)
-                    self.send_header("content-type", "application/json")
-                    self.send_header("content-length", str(len(body)))
-                    self.end_headers()
-                    self._write(body, reply.drip)
+                    if reply.is_streamed(request):
+                        self._stream(reply, reply.stream(request))
+                    else:
+                        time.sleep(reply.delay)
+                        self._answer(reply, reply.body())
                 except (BrokenPipeError, ConnectionResetError):
                     pass  # the client's patience was shorter, as the test wants
+
+            def _answer(self, reply: Reply, body: bytes) -> None:
+                self._head(reply, reply.content_type or "application/json", ("content-length", str(len(body))))
+                self._write(body, reply.drip)
+
+            def _stream(self, reply: Reply, body: bytes) -> None:
+                """In chunks; a connection that is cut ends without the last one."""
+                self._head(reply, reply.content_type or "text/event-stream", ("transfer-encoding", "chunked"))
+                stop = next((n for n in (reply.breaks_after, reply.stalls_after) if n is not None), len(body))
+                size = reply.cut or (1 if reply.drip else len(body))
+                for start in range(0, stop, size):
+                    chunk = body[start : min(start + size, stop)]
+                    self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+                    time.sleep(reply.drip)
+                if reply.stalls_after is not None:
+                    time.sleep(reply.delay)
+                if stop < len(body):
+                    self.close_connection = True
+                    return
+                self.wfile.write(b"0\r\n\r\n")
+
+            def _head(self, reply: Reply, content_type: str, length: tuple[str, str]) -> None:
+                headers = {**reply.headers, "content-type": content_type, length[0]: length[1]}
+                lines = [f"HTTP/1.1 {reply.status} Scripted", *(f"{name}: {value}" for name, value in headers.items())]
+                self._write("\r\n".join([*lines, "", ""]).encode(), reply.head_drip)
 
             def _write(self, body: bytes, drip: float) -> None:
                 if not drip:

@@ -8,10 +8,11 @@ every read of the socket.
 from __future__ import annotations
 
 import email.utils
+import functools
 import ssl
 import time
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
 
@@ -28,6 +29,9 @@ CONNECT_SECONDS = 5.0
 WAIT_SECONDS = 3.0
 #: Seconds that must be left for another attempt: the SDK's longest pause before the last one.
 ATTEMPT_SECONDS = 1.0
+#: Seconds for the end of a stream whose last event has come.
+DRAIN_SECONDS = 0.2
+_LAST_EVENT = b"[DONE]\n\n"
 #: Headers that are sent. The SDK's own tell of this machine (system, versions), which is nobody's business.
 _SENT_HEADERS = frozenset(
     {"host", "connection", "accept", "content-type", "content-length", "authorization", "api-key"}
@@ -80,13 +84,19 @@ def asked_to_wait(headers: httpx2.Headers) -> float | None:
         return None
 
 
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """Made once: it reads hundreds of certificates."""
+    return httpx2.create_ssl_context(trust_env=False)
+
+
 class _Transport(httpx2.HTTPTransport):
     def __init__(self, sent_headers: Collection[str]) -> None:
-        super().__init__(trust_env=False)
+        super().__init__(verify=_tls(), trust_env=False)
         self._sent_headers = sent_headers
         # The same pool as HTTPTransport makes, over connections that look at the deadline before every read.
         self._pool = httpcore2.ConnectionPool(
-            ssl_context=httpx2.create_ssl_context(trust_env=False),
+            ssl_context=_tls(),
             max_connections=100,
             max_keepalive_connections=20,
             keepalive_expiry=30.0,
@@ -138,19 +148,27 @@ def _final_when_late(request: httpx2.Request) -> Iterator[None]:
 
 class _Stream(httpx2.SyncByteStream):
     def __init__(self, stream: httpx2.SyncByteStream, request: httpx2.Request) -> None:
+        self._chunks = iter(stream)
         self._stream = stream
         self._request = request
+        self._tail = b""
 
     def __iter__(self) -> Iterator[bytes]:
         read = 0
         with _final_when_late(self._request):
-            for chunk in self._stream:
+            for chunk in self._chunks:
                 read += len(chunk)
                 if read > MAX_ANSWER_BYTES:
                     raise AnswerRefused(f"The answer has more than {MAX_ANSWER_BYTES:,} bytes.")
+                self._tail = (self._tail + chunk)[-len(_LAST_EVENT) :]
                 yield chunk
 
     def close(self) -> None:
+        """The SDK reads no further than the last event; the few bytes behind it let the connection be used again."""
+        if self._tail == _LAST_EVENT:
+            self._tail = b""
+            with deadline(DRAIN_SECONDS), suppress(Exception):
+                next(self._chunks, None)
         self._stream.close()
 
 

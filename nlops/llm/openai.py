@@ -148,7 +148,7 @@ class OpenAIModel:
             return read_body(response.http_response.read())
         assert text is not None
         with response.parse() as stream:
-            answer = read_chunks((chunk.model_dump(exclude_unset=True, warnings=False) for chunk in stream), text)
+            answer = read_chunks(map(_plain, stream), text)
         self._thinks_first = text.thinks_first
         return answer
 
@@ -209,6 +209,11 @@ def compatible_model(model: str, base_url: str, key: str = "") -> OpenAIModel:
 
 
 # --- what the answer means ------------------------------------------------------------------------------------
+
+
+def _plain(chunk: Any) -> Any:
+    """The JSON value that the SDK made an object of; what is no object came as it is."""
+    return chunk.model_dump(exclude_unset=True, warnings=False) if hasattr(chunk, "model_dump") else chunk
 
 
 def _sum(first: Usage, second: Usage) -> Usage:

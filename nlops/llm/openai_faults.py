@@ -100,7 +100,9 @@ def model_error(error: openai.APIError) -> ModelError:
 
 
 def _words(error: openai.APIError) -> str:
-    return str(error)[:_LOOKED_AT]
+    # Of an error that isn't in OpenAI's form the SDK repeats the status only.
+    body = error.response.text if isinstance(error, openai.APIStatusError) else ""
+    return f"{error} {body}"[:_LOOKED_AT]
 
 
 #: What to say by kind of error, the first that fits: words, and whether the same request may succeed later.
