@@ -1,8 +1,9 @@
-"""The live channel of a conversation: a ping says "there are new events", nothing more."""
+"""The live channel of a conversation: a ping says "there are new events"; a draft is the answer as it is written."""
 
 from __future__ import annotations
 
 import functools
+import json
 import uuid
 
 import redis
@@ -12,6 +13,9 @@ from django.db import transaction
 
 log = structlog.get_logger(__name__)
 
+#: What a ping holds.
+PING = "1"
+
 
 def channel_name(conversation_id: uuid.UUID | str) -> str:
     """Name of the pub/sub channel."""
@@ -20,12 +24,25 @@ def channel_name(conversation_id: uuid.UUID | str) -> str:
 
 def ping_after_commit(conversation_id: uuid.UUID) -> None:
     """Tell the open pages of the conversation that there is news, once it is committed."""
-    transaction.on_commit(functools.partial(_publish, channel_name(conversation_id)), robust=True)
+    transaction.on_commit(functools.partial(_publish, channel_name(conversation_id), PING), robust=True)
 
 
-def _publish(channel: str) -> None:
+def publish_draft(conversation_id: uuid.UUID, run_id: uuid.UUID, text: str) -> None:
+    """Show the open pages what the answer says so far."""
+    _publish(channel_name(conversation_id), json.dumps({"run": str(run_id), "draft": text}))
+
+
+def read_draft(message: bytes) -> tuple[str, str] | None:
+    """Run and text of a draft; None for a ping."""
+    if message == PING.encode():
+        return None
+    found = json.loads(message)
+    return found["run"], found["draft"]
+
+
+def _publish(channel: str, message: str) -> None:
     try:
-        _client().publish(channel, "1")
+        _client().publish(channel, message)
     except redis.RedisError as error:
         # A lost ping does no harm: pages look at the database every few seconds, too.
         log.warning("ping_lost", channel=channel, error=type(error).__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -24,7 +25,7 @@ from redis import asyncio as redis
 
 from accounts.context import tenant_context
 from accounts.models import Member
-from conversations.channel import channel_name
+from conversations.channel import PING, channel_name, read_draft
 from conversations.forms import reply_form
 from conversations.models import Conversation, EventKind
 from conversations.querysets import last_sequence, run_blocks
@@ -87,34 +88,38 @@ async def follow(listener: Listener, after: int) -> AsyncIterator[bytes]:
             if time.monotonic() - spoke >= HEARTBEAT:
                 yield b": still here\n\n"
                 spoke = time.monotonic()
-            await wait()
+            draft = read_draft(await wait() or PING.encode())
+            if draft is not None:
+                yield _draft(*draft)
 
 
 @asynccontextmanager
-async def pings(conversation_id: UUID) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-    """A function that waits for the next ping, at most LOOK_EVERY seconds; without the cache it just waits.
+async def pings(conversation_id: UUID) -> AsyncIterator[Callable[[], Awaitable[bytes | None]]]:
+    """Waits for the channel's next message, at most LOOK_EVERY seconds; without the cache it just waits.
 
     The subscription stands before the first look at the database, so that nothing falls between the two.
     """
     client = redis.Redis.from_url(settings.CACHE_URL, socket_connect_timeout=2)
     pubsub = client.pubsub(ignore_subscribe_messages=True)
 
-    async def guarded(act: Callable[[], Awaitable[Any]], pause: float) -> None:
+    async def guarded(act: Callable[[], Awaitable[Any]], pause: float) -> Any:
         try:
-            await act()
+            return await act()
         except (RedisError, OSError) as error:
             log.warning("pings_unreachable", error=type(error).__name__)
             await pubsub.aclose()
             await asyncio.sleep(pause)
+            return None
 
     async def subscribe() -> None:
         await pubsub.subscribe(channel_name(conversation_id))
 
-    async def wait() -> None:
-        if pubsub.subscribed:
-            await guarded(lambda: pubsub.get_message(timeout=LOOK_EVERY), LOOK_EVERY)
-        else:
+    async def wait() -> bytes | None:
+        if not pubsub.subscribed:
             await guarded(subscribe, LOOK_EVERY)
+            return None
+        message = await guarded(lambda: pubsub.get_message(timeout=LOOK_EVERY), LOOK_EVERY)
+        return message["data"] if message else None
 
     try:
         await guarded(subscribe, 0)
@@ -170,6 +175,11 @@ def _event(sequence: int, html: str) -> bytes:
     lines = html.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     data = "".join(f"data: {line}\n" for line in lines)
     return f"id: {sequence}\nevent: run\n{data}\n".encode()
+
+
+def _draft(run_id: str, text: str) -> bytes:
+    """Without an id: a page that comes back must not take it for something it has seen."""
+    return f"event: draft\ndata: {json.dumps({'run': run_id, 'text': text})}\n\n".encode()
 
 
 def _sequence(text: str | None) -> int:

@@ -61,8 +61,19 @@
 
   document.addEventListener("htmx:sseBeforeMessage", (event) => {
     event.preventDefault();
-    place(event.detail.data, false);
+    if (event.detail.type === "draft") showDraft(JSON.parse(event.detail.data));
+    else place(event.detail.data, false);
   });
+
+  // The answer as it is written; the finished one replaces the whole block.
+  function showDraft({ run, text }) {
+    const box = transcript();
+    const shown = document.querySelector(`#run-${CSS.escape(run)} .draft`);
+    if (!box || !shown) return;
+    const stays = atEnd(box);
+    shown.textContent = text;
+    if (stays) toEnd();
+  }
 
   document.addEventListener("htmx:sseOpen", () => {
     clearInterval(polling);

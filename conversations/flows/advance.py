@@ -20,6 +20,7 @@ from django.utils import timezone
 from accounts.context import tenant_context
 from accounts.encryption import decrypt
 from conversations.dispatch import DispatchRefused, check_dispatch
+from conversations.draft import Draft
 from conversations.flows.perform import AskModel, SendCall
 from conversations.flows.select_tools import select_operations
 from conversations.flows.step import Step, bounds, model_name, model_of
@@ -226,8 +227,15 @@ def _ask_model(step: Step) -> AskModel:
     messages = build_messages(
         system=system_prompt(products, now), history=state.history, request=state.request, run=state.messages[1:]
     )
-    limits = Limits(now=now, timeout=min(60.0, settings.NLOPS_LEASE_SECONDS - 20))
-    return AskModel(model_of(run, state), messages, [*OWN_TOOLS, *found.values()], limits)
+    model = model_of(run, state)
+    draft = Draft(run.conversation_id, run.pk, state.calls, "\n".join(state.said))
+    may_end = model.writes_text and any(call.status is CallStatus.SUCCEEDED for call in state.calls)
+    limits = Limits(
+        now=now,
+        timeout=min(60.0, settings.NLOPS_LEASE_SECONDS - 20),
+        on_text=draft.add if may_end else None,
+    )
+    return AskModel(model, messages, [*OWN_TOOLS, *found.values()], limits)
 
 
 def _send_call(step: Step) -> SendCall | EngineEvent:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
 from collections.abc import AsyncIterator
@@ -15,6 +16,7 @@ from django.test import AsyncClient
 from accounts.context import tenant_context
 from accounts.models import Member
 from conversations import stream
+from conversations.channel import publish_draft
 from conversations.models import Run
 from conversations.stream import Listener, follow
 from tests.conftest import People, make_people
@@ -73,6 +75,28 @@ def test_the_stream_replays_what_the_page_has_not_seen(run, listener):
     data = "\n".join(re.findall(r"^data: (.*)$", chunk, re.MULTILINE))
     assert "Delete user2\n\nplease" in data
     assert chunk.endswith("\n\n")
+
+
+def test_a_draft_goes_to_the_page_as_it_is_without_an_id(run, listener):
+    async def first_draft() -> str:
+        events = follow(listener, 1)
+        await anext(events)  # the greeting: from now on it listens
+        asyncio.get_running_loop().call_later(
+            0.5, lambda: publish_draft(run.conversation_id, run.pk, "The user\nis alice.")
+        )
+        try:
+            while True:
+                chunk = (await asyncio.wait_for(anext(events), 10)).decode()
+                if chunk.startswith("event: draft"):
+                    return chunk
+        finally:
+            await events.aclose()
+
+    chunk = listen(first_draft())
+    assert json.loads(chunk.splitlines()[1].removeprefix("data: ")) == {
+        "run": str(run.pk),
+        "text": "The user\nis alice.",
+    }
 
 
 def test_a_ping_brings_news_before_the_next_look_at_the_database(run, listener, monkeypatch):
