@@ -24,7 +24,8 @@ from accounts.throttle import count_request
 from conversations.csv_rows import BOM, Columns, flatten, line
 from conversations.flows import FlowError
 from conversations.models import Call, Run
-from conversations.recording import append_events, lock
+from conversations.recording import append_events
+from conversations.statements import lock_run
 from nlops.core.checkpoints import is_secret
 from nlops.core.engine import Record
 from nlops.core.outcomes import is_failure_inside
@@ -75,7 +76,7 @@ def prepare_download(member: Member, run: Run, key: str) -> Download:
     if stored is None:
         _check_reading(call, decision, found)
     count_request(member)
-    locked = lock(run.pk)
+    locked = lock_run(run.pk)
     text = f"Downloaded as CSV by {member.user.email}: {operation.summary or operation.key}"
     append_events(locked, [Record("progress", {"text": text, "call_id": key})])
     name = f"{operation.name.replace('_', '-')}.csv"
