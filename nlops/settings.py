@@ -352,6 +352,9 @@ LOGGING = {
         "httpx2": {"level": "WARNING"},
         "httpcore2": {"level": "WARNING"},
         "openai": {"level": "WARNING"},
+        # Their warnings repeat what the issuer of tokens said.
+        "azure": {"level": "ERROR"},
+        "msal": {"level": "ERROR"},
         # Sets its own level to DEBUG when it is imported, later than this, and tells of every index that it builds.
         "bm25s": {"propagate": False},
     },

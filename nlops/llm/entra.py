@@ -6,6 +6,7 @@ of which start other programs.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -44,12 +45,14 @@ def token_provider(*, verify: bool | str = True) -> Callable[[], str]:
         try:
             return fetch()
         except AzureError as error:
-            # Its words name the tenant and the client; the log has its kind.
-            log.warning("entra_token_refused", error=type(error).__name__)
+            # Its words name the tenant and the client; the log has its kind and its code.
+            code = re.search(r"AADSTS\d+", str(error))
+            detail = " ".join(filter(None, (type(error).__name__, code and code[0])))
+            log.warning("entra_token_refused", detail=detail)
             raise ModelError(
                 "Microsoft Entra ID gave no token for the language model. Ask your operator to check AZURE_TENANT_ID, "
                 "AZURE_CLIENT_ID and its secret, or AZURE_MANAGED_IDENTITY.",
-                detail=type(error).__name__,
+                detail=detail,
                 retryable=True,
             ) from error
 
