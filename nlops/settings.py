@@ -262,6 +262,8 @@ NLOPS_MODEL_PRICES = env.str("NLOPS_MODEL_PRICES", "")
 OPENAI_API_KEY = env.str("OPENAI_API_KEY", "")
 #: JSON: where the address of a compatible server begins → its key.
 NLOPS_MODEL_KEYS = env.str("NLOPS_MODEL_KEYS", "")
+#: PEM file of the authorities that model servers (and the issuer of their tokens) are trusted by; "": the usual ones.
+NLOPS_MODEL_CA_FILE = env.str("NLOPS_MODEL_CA_FILE", "")
 #: Whether OpenAI and Azure may keep the beginning of prompts in caches that outlast the request (cheaper, faster).
 NLOPS_PROMPT_CACHE = env.bool("NLOPS_PROMPT_CACHE", False)
 #: Failures of a model in a row after which it is left alone, and for how many seconds.

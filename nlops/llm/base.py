@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from nlops.core.types import Completion, Message, Tool
+from nlops.core.types import Completion, Message, Tool, Usage
 
 
 class ModelError(Exception):
@@ -16,6 +16,7 @@ class ModelError(Exception):
     Attributes:
         retryable: the same request may succeed later (429, 5xx, time-out).
         retry_after: seconds until it may, where that is known.
+        usage: what it cost all the same.
     """
 
     def __init__(
@@ -25,6 +26,7 @@ class ModelError(Exception):
         self.detail = detail
         self.retryable = retryable
         self.retry_after = retry_after
+        self.usage = Usage()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from typing import Any
 import httpcore2
 import httpx2
 import openai
+from django.conf import settings
 
 #: Bytes of an answer that are read at most; a long completion has some 100 kB.
 MAX_ANSWER_BYTES = 8_000_000
@@ -86,7 +87,9 @@ def asked_to_wait(headers: httpx2.Headers) -> float | None:
 
 @functools.cache
 def _tls() -> ssl.SSLContext:
-    """Made once: it reads hundreds of certificates."""
+    """Made once: it reads hundreds of certificates, or those of NLOPS_MODEL_CA_FILE."""
+    if settings.NLOPS_MODEL_CA_FILE:
+        return ssl.create_default_context(cafile=settings.NLOPS_MODEL_CA_FILE)
     return httpx2.create_ssl_context(trust_env=False)
 
 

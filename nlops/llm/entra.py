@@ -30,14 +30,11 @@ def is_configured() -> bool:
     )
 
 
-def token_provider(*, verify: bool | str = True) -> Callable[[], str]:
-    """A function that gives the token of this moment: kept in memory, fetched anew before it expires.
-
-    `verify`: the certificates to trust, as a path, where the issuer's is none that everybody trusts.
-    """
+def token_provider() -> Callable[[], str]:
+    """A function that gives the token of this moment: kept in memory, fetched anew before it expires."""
     from azure.identity import get_bearer_token_provider
 
-    fetch = get_bearer_token_provider(_credential(verify), settings.AZURE_OPENAI_SCOPE)
+    fetch = get_bearer_token_provider(_credential(), settings.AZURE_OPENAI_SCOPE)
 
     def token() -> str:
         from azure.core.exceptions import AzureError
@@ -59,7 +56,7 @@ def token_provider(*, verify: bool | str = True) -> Callable[[], str]:
     return token
 
 
-def _credential(verify: bool | str) -> Any:
+def _credential() -> Any:
     from azure.core.pipeline.transport import RequestsTransport
     from azure.identity import ClientSecretCredential, ManagedIdentityCredential, WorkloadIdentityCredential
 
@@ -69,7 +66,7 @@ def _credential(verify: bool | str) -> Any:
             use_env_settings=False,
             connection_timeout=TIMEOUT_SECONDS,
             read_timeout=TIMEOUT_SECONDS,
-            connection_verify=verify,
+            connection_verify=settings.NLOPS_MODEL_CA_FILE or True,
         ),
         "retry_total": 1,
     }

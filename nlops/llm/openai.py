@@ -17,7 +17,7 @@ from nlops.llm.base import Limits, ModelError
 from nlops.llm.bounded_http import bounded_client, deadline
 from nlops.llm.breaker import Breaker
 from nlops.llm.openai_answers import Answer, WrittenCall, read_body, read_chunks
-from nlops.llm.openai_faults import cut_off, declined, model_error, refused_option, unreadable
+from nlops.llm.openai_faults import cut_off, declined, model_error, refused_option, unreadable, unreadable_call
 from nlops.llm.openai_prompt import MAX_TOOLS, conversation, offered_tools, raw_call, tool_definition
 from nlops.llm.prices import PriceListError, priced
 from nlops.llm.text_stream import PlainText
@@ -82,32 +82,31 @@ class OpenAIModel:
         prompt = conversation(messages)
         offered = {tool.name: tool for tool in offered_tools(tools)}
         used = Usage()
-        reason = ""
+        fault: Exception | None = None
         for _ in range(TURNS):
             text = PlainText(limits.on_text, thinks_first=self._thinks_first) if limits.on_text else None
-            answer = self._ask(prompt, offered, limits, text)
-            used = _sum(used, answer.usage or _estimate(prompt, answer))
             try:
+                answer = self._ask(prompt, offered, limits, text)
+                used = _sum(used, answer.usage or _estimate(prompt, answer))
                 completion = _completion(answer, offered, is_provider=self._is_provider)
             except MalformedCall as error:
-                reason = str(error)
+                fault = error
                 prompt += error.exchange
-            except CutOff:
-                reason = ""
+            except CutOff as error:
+                fault = error
                 limits = replace(limits, max_tokens=limits.max_tokens * MORE_ROOM)
+            except ModelError as error:
+                error.usage = self._priced(used)
+                raise
             else:
                 if text and not completion.tool_calls:
                     text.finish(completion.text)
                 return replace(completion, usage=self._priced(used))
             # What was shown of the first turn can't be taken back, so the second is not shown.
             limits = replace(limits, on_text=None)
-        if not reason:
-            raise cut_off()
-        raise ModelError(
-            "The language model wrote a call that can't be read, twice. Please say it in other words.",
-            detail=reason,
-            retryable=True,
-        )
+        failed = cut_off() if isinstance(fault, CutOff) else unreadable_call(str(fault))
+        failed.usage = self._priced(used)
+        raise failed
 
     def _priced(self, used: Usage) -> Usage:
         try:

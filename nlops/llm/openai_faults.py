@@ -50,6 +50,15 @@ def unreadable(detail: str) -> ModelError:
     )
 
 
+def unreadable_call(reason: str) -> ModelError:
+    """A call that the model couldn't write right in two turns."""
+    return ModelError(
+        "The language model wrote a call that can't be read, twice. Please say it in other words.",
+        detail=reason,
+        retryable=True,
+    )
+
+
 def broke_off() -> ModelError:
     """A stream that ended before the answer did."""
     return ServerFailed(

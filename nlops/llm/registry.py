@@ -19,6 +19,10 @@ class ModelConfigurationError(Exception):
     """NLOPS_MODEL, or a tenant's own model, names none that can be used; `str()` says how to mend it."""
 
 
+class MissingSettings(ModelConfigurationError):
+    """It names one, but what that needs isn't set here."""
+
+
 @functools.cache
 def model_from_spec(spec: str) -> ChatModel:
     """The model that `spec` (NLOPS_MODEL, or a tenant's) means; one object per process, loaded when it is first used.
@@ -87,7 +91,7 @@ def _need(spec: str, *names: str, or_else: str = "") -> None:
     missing = [name for name in names if not getattr(settings, name)]
     if missing:
         needed = " ".join(filter(None, (" and ".join(missing), or_else)))
-        raise ModelConfigurationError(
+        raise MissingSettings(
             f"The model “{spec}” needs {needed}: set it in the environment of the web and the worker "
             f"processes, or set NLOPS_MODEL (or the tenant's model) to another of {_WAYS}."
         )

@@ -31,7 +31,8 @@ def test_the_default_model_needs_nothing(settings):
 def test_a_model_that_cant_be_used_is_told_under_the_name_of_its_setting(settings, name, code, spec, words):
     settings.OPENAI_API_KEY = ""
     [(found, message)] = told(settings, **{name: spec})
-    assert found == code
+    # A key may be set where the model is asked only, and not in every terminal.
+    assert found == (code.replace("E", "W") if spec in ("openai:gpt-5", "azure:dep") else code)
     assert message.startswith(f"{name}: ")
     assert words in message
 

@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from nlops.core.types import Message, Role
-from nlops.llm import entra
+from nlops.llm import bounded_http, entra
 from nlops.llm.base import Limits, ModelError
-from nlops.llm.openai import azure_model
+from nlops.llm.openai import azure_model, compatible_model
 from nlops.llm.registry import ModelConfigurationError, model_from_spec, validate_model
 from tests.scripted_server import Reply
 
@@ -74,7 +74,7 @@ class Issuer:
                 )
 
             def do_POST(self) -> None:
-                form = parse_qs(self.rfile.read(int(self.headers["content-length"])).decode())
+                form: dict[str, list[str]] = parse_qs(self.rfile.read(int(self.headers["content-length"])).decode())
                 outer.asked.append({name: values[0] for name, values in form.items()})
                 if outer.refuses:
                     self._answer(401, {"error": "invalid_client", "error_description": "AADSTS7000215: secret s3cret"})
@@ -116,7 +116,7 @@ def issuer(tmp_path) -> Iterator[Issuer]:
 
 
 @pytest.fixture
-def client(issuer, scripted_server, settings):
+def client(issuer, scripted_server, settings) -> Iterator[None]:
     """A client with a secret, known to the issuer."""
     settings.AZURE_OPENAI_ENDPOINT = scripted_server.url.removesuffix("/v1")
     settings.AZURE_OPENAI_API_KEY = ""
@@ -124,15 +124,19 @@ def client(issuer, scripted_server, settings):
     settings.AZURE_CLIENT_ID = "client-1"
     settings.AZURE_CLIENT_SECRET = "s3cret"
     settings.AZURE_AUTHORITY_HOST = issuer.authority
+    settings.NLOPS_MODEL_CA_FILE = str(issuer.certificate)
+    bounded_http._tls.cache_clear()
     scripted_server.script = lambda request: Reply(text="ok")
+    yield
+    bounded_http._tls.cache_clear()
 
 
-def model(issuer):
-    return azure_model("dep", entra.token_provider(verify=str(issuer.certificate)))
+def model():
+    return azure_model("dep", entra.token_provider())
 
 
 def test_a_client_with_a_secret_gets_a_token_that_is_kept(client, issuer, scripted_server):
-    asked = model(issuer)
+    asked = model()
     for _ in range(3):
         assert asked.complete(ASKED, [], Limits()).text == "ok"
     assert scripted_server.authorizations == ["Bearer token-1"] * 3
@@ -146,7 +150,7 @@ def test_a_client_with_a_secret_gets_a_token_that_is_kept(client, issuer, script
 
 def test_a_token_that_is_about_to_expire_is_fetched_anew(client, issuer, scripted_server):
     issuer.expires_in = 200  # azure-identity fetches anew in the last five minutes
-    asked = model(issuer)
+    asked = model()
     for _ in range(2):
         asked.complete(ASKED, [], Limits())
     assert scripted_server.authorizations == ["Bearer token-1", "Bearer token-2"]
@@ -156,23 +160,34 @@ def test_a_federated_token_takes_the_place_of_a_secret(client, issuer, scripted_
     settings.AZURE_CLIENT_SECRET = ""
     settings.AZURE_FEDERATED_TOKEN_FILE = str(tmp_path / "token")
     (tmp_path / "token").write_text("from-the-cluster")
-    assert model(issuer).complete(ASKED, [], Limits()).text == "ok"
+    assert model().complete(ASKED, [], Limits()).text == "ok"
     assert issuer.asked[0]["client_assertion"] == "from-the-cluster"
 
 
 def test_a_refused_client_is_told_without_its_secret(client, issuer, scripted_server, caplog):
     issuer.refuses = True
     with pytest.raises(ModelError, match="Entra ID gave no token") as caught:
-        model(issuer).complete(ASKED, [], Limits())
+        model().complete(ASKED, [], Limits())
     assert "s3cret" not in f"{caught.value} {caught.value.detail} {caplog.text}"
     assert caught.value.detail == "ClientAuthenticationError AADSTS7000215"
     assert scripted_server.requests == []
 
 
-def test_an_issuer_whose_certificate_nobody_trusts_gets_no_secret(client, issuer, scripted_server):
+def test_an_issuer_whose_certificate_nobody_trusts_gets_no_secret(client, issuer, settings):
+    settings.NLOPS_MODEL_CA_FILE = ""
     with pytest.raises(ModelError, match="Entra ID gave no token"):
-        azure_model("dep", entra.token_provider()).complete(ASKED, [], Limits())
+        model().complete(ASKED, [], Limits())
     assert issuer.asked == []
+
+
+def test_a_model_server_is_trusted_by_the_same_certificates_and_by_no_others(client, issuer, settings):
+    """The issuer is no model server, but what it answers shows whether the connection came about."""
+    with pytest.raises(ModelError, match="no readable answer"):
+        compatible_model("x", f"{issuer.authority}/v1").complete(ASKED, [], Limits())
+    settings.NLOPS_MODEL_CA_FILE = ""
+    bounded_http._tls.cache_clear()
+    with pytest.raises(ModelError, match="can't be reached"):
+        compatible_model("x", f"{issuer.authority}/v1").complete(ASKED, [], Limits(timeout=1))
 
 
 def test_a_proxy_of_the_environment_gets_no_secret(client, issuer, monkeypatch):
@@ -180,7 +195,7 @@ def test_a_proxy_of_the_environment_gets_no_secret(client, issuer, monkeypatch):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
-    assert model(issuer).complete(ASKED, [], Limits()).text == "ok"
+    assert model().complete(ASKED, [], Limits()).text == "ok"
 
 
 @pytest.mark.parametrize(
