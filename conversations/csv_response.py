@@ -32,5 +32,8 @@ def csv_response(request: MemberRequest, run: Run, key: str) -> StreamingHttpRes
 
 
 async def _threaded(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    while (piece := await sync_to_async(next, thread_sensitive=False)(pieces, None)) is not None:
+    def following() -> bytes | None:
+        return next(pieces, None)
+
+    while (piece := await sync_to_async(following, thread_sensitive=False)()) is not None:
         yield piece

@@ -60,13 +60,20 @@ def read_content(chunks: Iterable[bytes], encoding: str, limit: int) -> Content:
         try:
             data += decoder.decode(chunk, limit + 1 - len(data))
         except zlib.error:
-            return Content(b"", size, problem="The product's answer is compressed, but broken: it can't be unpacked.")
+            return Content(b"", size, problem=_NOT_UNPACKED)
         if len(data) > limit or size > limit:
             return Content(bytes(data[:limit]), size, truncated=True)
+    if size and not decoder.is_complete:
+        return Content(b"", size, problem=_NOT_UNPACKED)
     return Content(bytes(data), size)
 
 
+_NOT_UNPACKED: Final = "The product's answer is compressed, but broken: it can't be unpacked."
+
+
 class _Plain:
+    is_complete = True
+
     def decode(self, chunk: bytes, room: int) -> bytes:
         return chunk[:room]
 
@@ -77,6 +84,10 @@ class _Inflater:
     def __init__(self) -> None:
         self._engine = zlib.decompressobj(zlib.MAX_WBITS | 32)
         self._first = True
+
+    @property
+    def is_complete(self) -> bool:
+        return self._engine.eof
 
     def decode(self, chunk: bytes, room: int) -> bytes:
         try:

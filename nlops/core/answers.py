@@ -35,13 +35,32 @@ def render(calls: Sequence[CallRecord], tools: Mapping[str, Tool], zone: tzinfo 
     """
     sentences: list[str] = []
     blocks: list[dict[str, Json]] = []
+    suggestions: list[str] = []
     for call in calls:
         tool = tools.get(call.tool) or Tool(call.tool, "", {})
         sentences.extend(call.repairs)
         told = _told(call, tool, zone)
         sentences.append(told.sentence)
         blocks.extend(told.blocks)
-    return Answer(" ".join(dict.fromkeys(_sentence(text) for text in sentences if text)), tuple(blocks))
+        listing = _listing_for(call, tool, tools)
+        if listing is not None:
+            sentences.append("The list shows which there are.")
+            suggestions.append(_title(listing)[:1].upper() + _title(listing)[1:])
+    text = " ".join(dict.fromkeys(_sentence(text) for text in sentences if text))
+    return Answer(text, tuple(blocks), tuple(dict.fromkeys(suggestions)))
+
+
+def _listing_for(call: CallRecord, tool: Tool, tools: Mapping[str, Tool]) -> Tool | None:
+    """The operation that lists what a call did not find: of /users/{name}/lock it is /users."""
+    if call.status is not CallStatus.FAILED or call.http_status not in (404, 410):
+        return None
+    places = [tool.path[: match.start()] for match in re.finditer(r"/\{[^{}]+\}", tool.path)]
+    for place in (place for place in reversed(places) if place and "{" not in place):
+        for other in tools.values():
+            is_read = other.method == "GET" and other.decision in (Decision.ALLOW, Decision.CONFIRM)
+            if is_read and other.path.rstrip("/") == place and not other.required:
+                return other
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +113,8 @@ def _failed(call: CallRecord, tool: Tool) -> str:
             return f"The product is too busy just now ({status}). {said} Try again in a moment."
         case _ if status >= 500:
             return f"The product had a fault of its own ({status}): {what}. {said} Try again later."
+        case _ if status < 400:
+            return f"This did not work: {what}. {said}".strip()
     return f"The product refused it ({status}): {said}"
 
 

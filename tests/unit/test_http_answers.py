@@ -193,9 +193,17 @@ def test_what_is_compressed_unasked_is_unpacked(ask, encoding, body):
     assert ask(reply("200 OK", body, JSON, f"Content-Encoding: {encoding}")).body == {"a": 1}
 
 
-@pytest.mark.parametrize(("encoding", "words"), [("br", "with \u201cbr\u201d unasked"), ("gzip", "can't be unpacked")])
-def test_what_can_not_be_unpacked_is_named(ask, encoding, words):
-    assert words in ask(reply("200 OK", b"xxxxxxx", JSON, f"Content-Encoding: {encoding}")).problem
+@pytest.mark.parametrize(
+    ("encoding", "body", "words"),
+    [
+        ("br", b"xxxxxxx", "with \u201cbr\u201d unasked"),
+        ("gzip", b"xxxxxxx", "can't be unpacked"),
+        ("gzip", b"xx", "can't be unpacked"),
+        ("gzip", gzip.compress(b'{"a": 1}')[:-9], "can't be unpacked"),
+    ],
+)
+def test_what_can_not_be_unpacked_is_named(ask, encoding, body, words):
+    assert words in ask(reply("200 OK", body, JSON, f"Content-Encoding: {encoding}")).problem
 
 
 @pytest.mark.parametrize(
