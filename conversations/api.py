@@ -8,7 +8,7 @@ from uuid import UUID
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, Throttled, ValidationError
 from rest_framework.request import Request
@@ -27,6 +27,7 @@ from conversations.flows.decide import decide
 from conversations.flows.give_feedback import give_feedback
 from conversations.flows.reply import reply
 from conversations.models import Approval, ApprovalStatus, Conversation, Event, Run
+from conversations.querysets import shown_events
 
 
 class Conflict(APIException):
@@ -61,11 +62,15 @@ class EventSerializer(serializers.ModelSerializer[Event]):
 
 
 class RunSerializer(serializers.ModelSerializer[Run]):
-    events = EventSerializer(many=True, read_only=True)
+    events = serializers.SerializerMethodField()
 
     class Meta:
         model = Run
         fields = ["id", "conversation", "request", "status", "created_at", "finished_at", "events"]
+
+    @extend_schema_field(EventSerializer(many=True))
+    def get_events(self, run: Run) -> list[Any]:
+        return list(EventSerializer(shown_events().filter(run=run).order_by("sequence"), many=True).data)
 
 
 class ApprovalSerializer(serializers.ModelSerializer[Approval]):

@@ -23,11 +23,16 @@ def conversations_of(member: Member) -> QuerySet[Conversation]:
     return Conversation.objects.filter(member=member)
 
 
+def shown_events() -> QuerySet[Event]:
+    """Events that the person's page tells of: not what exactly a model was sent."""
+    return Event.objects.exclude(kind=EventKind.PROMPTED)
+
+
 def run_blocks(conversation_id: UUID, member: Member, *, after: int = 0) -> list[RunBlock]:
     """The conversation's runs that have events after that sequence number, whole, oldest first."""
-    events = Event.objects.filter(conversation_id=conversation_id).order_by("sequence")
+    events = shown_events().filter(conversation_id=conversation_id).order_by("sequence")
     if after:
-        newer = Event.objects.filter(conversation_id=conversation_id, sequence__gt=after)
+        newer = shown_events().filter(conversation_id=conversation_id, sequence__gt=after)
         events = events.filter(run__in=newer.values("run_id"))
     blocks = fold(events)
     _add_feedback(blocks, member)
@@ -36,7 +41,7 @@ def run_blocks(conversation_id: UUID, member: Member, *, after: int = 0) -> list
 
 def run_block(run_id: UUID, member: Member) -> RunBlock:
     """One run as the chat shows it."""
-    (block,) = fold(Event.objects.filter(run_id=run_id).order_by("sequence"))
+    (block,) = fold(shown_events().filter(run_id=run_id).order_by("sequence"))
     _add_feedback([block], member)
     return block
 
@@ -50,7 +55,7 @@ def _add_feedback(blocks: Sequence[RunBlock], member: Member) -> None:
 
 def last_sequence(conversation_id: UUID) -> int:
     """Sequence of the conversation's newest event, 0 for none."""
-    return Event.objects.filter(conversation_id=conversation_id).aggregate(last=Max("sequence"))["last"] or 0
+    return shown_events().filter(conversation_id=conversation_id).aggregate(last=Max("sequence"))["last"] or 0
 
 
 def suggestions() -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from conversations.channel import ping_after_commit
+from conversations.ledger import add_to_ledger
 from conversations.models import (
     Approval,
     ApprovalStatus,
@@ -108,6 +109,7 @@ class Recording:
         run = self.run
         run.state = state.to_json()
         run.prompt_tokens, run.completion_tokens = state.prompt_tokens, state.completion_tokens
+        run.cached_tokens, run.cost = state.cached_tokens, state.cost
         is_over = state.status.is_over and not self._was_over
         if is_over:
             run.finished_at = timezone.now()
@@ -149,8 +151,9 @@ class Recording:
         ]
 
     def _close(self, state: RunState) -> None:
-        """What ends with a run: its secrets, its open approvals; and what a reviewer should see."""
+        """What ends with a run: its secrets, its open approvals; what it cost; and what a reviewer should see."""
         run = self.run
+        add_to_ledger(run)
         if state.secrets:
             run.secrets.all().delete()
         if self._had_approvals:

@@ -26,6 +26,7 @@ from conversations.flows.select_tools import select_operations
 from conversations.flows.step import Step, bounds, model_name, model_of
 from conversations.lease import lease_is_void, worker_name
 from conversations.models import Run
+from conversations.prompting import prompted, system_prompt_of
 from conversations.queue import look_at
 from conversations.recording import idempotency_key
 from conversations.statements import lock_run
@@ -40,7 +41,7 @@ from nlops.core.engine import (
     RunState,
     WorkKind,
 )
-from nlops.core.prompts import PROMPT_VERSION, build_messages, system_prompt
+from nlops.core.prompts import build_messages
 from nlops.core.tools import OWN_TOOLS
 from nlops.core.types import CallStatus, Role, RunStatus
 from nlops.core.views import target
@@ -221,21 +222,19 @@ def _select_tools(step: Step) -> EngineEvent:
 
 def _ask_model(step: Step) -> AskModel:
     run, state = step.run, step.state
-    run.model, run.prompt_version = model_name(run, state), PROMPT_VERSION
-    found, now = step.tools, step.now
-    products = sorted({tool.product for tool in found.values()})
-    messages = build_messages(
-        system=system_prompt(products, now), history=state.history, request=state.request, run=state.messages[1:]
-    )
-    model = model_of(run, state)
+    run.model = model_name(run, state)
+    model, offered = model_of(run, state), [*OWN_TOOLS, *step.tools.values()]
+    system = system_prompt_of(run, step.tools.values(), step.now, with_examples=model.writes_text)
+    messages = build_messages(system=system, history=state.history, request=state.request, run=state.messages[1:])
     draft = Draft(run.conversation_id, run.pk, state.calls, "\n".join(state.said))
     may_end = model.writes_text and any(call.status is CallStatus.SUCCEEDED for call in state.calls)
     limits = Limits(
-        now=now,
+        now=step.now,
         timeout=min(60.0, settings.NLOPS_LEASE_SECONDS - 20),
         on_text=draft.add if may_end else None,
     )
-    return AskModel(model, messages, [*OWN_TOOLS, *found.values()], limits)
+    step.record(prompted(run, messages, offered, limits, state.operation_ids))
+    return AskModel(model, messages, offered, limits)
 
 
 def _send_call(step: Step) -> SendCall | EngineEvent:

@@ -113,6 +113,8 @@ class RunState(Storable):
     model_calls: int = 0
     #: tokens used
     prompt_tokens: int = 0
+    #: those of the prompts' tokens that the provider had in its cache
+    cached_tokens: int = 0
     #: tokens used
     completion_tokens: int = 0
     #: what the model requests cost, in millionths of the currency unit
@@ -1046,6 +1048,7 @@ def _count(state: RunState, completion: Completion) -> None:
     state.work = None
     state.model_calls += 1
     state.prompt_tokens += completion.usage.prompt_tokens
+    state.cached_tokens += completion.usage.cached_tokens
     state.completion_tokens += completion.usage.completion_tokens
     state.cost += completion.usage.cost
     if completion.confidence is not None:
