@@ -47,6 +47,8 @@ LONGEST_WAIT = 120.0
 #: How often a model request that failed is made again, and the longest wait for it, in seconds.
 MODEL_RETRIES = 3
 LONGEST_MODEL_WAIT = 60.0
+#: The same where a fallback model can take over.
+LONGEST_WAIT_BEFORE_FALLBACK = 10.0
 
 
 class WorkKind(enum.StrEnum):
@@ -403,11 +405,13 @@ def _model_failed(step: Transition, event: ModelFailed, context: Context) -> Non
     state = step.state
     state.model_failures += 1
     delay = event.retry_after if event.retry_after is not None else 2.0**state.model_failures
-    if event.retryable and state.model_failures <= MODEL_RETRIES and delay <= LONGEST_MODEL_WAIT:
+    can_fall_back = context.has_fallback and not state.uses_fallback
+    longest = LONGEST_WAIT_BEFORE_FALLBACK if can_fall_back else LONGEST_MODEL_WAIT
+    if event.retryable and state.model_failures <= MODEL_RETRIES and delay <= longest:
         state.work = Work(state.work.kind if state.work else WorkKind.ASK_MODEL, delay=delay)
         state.seconds += delay
         step.record("progress", text=f"{event.message} Trying again in {max(1, round(delay))} s")
-    elif context.has_fallback and not state.uses_fallback:
+    elif can_fall_back:
         state.uses_fallback, state.model_failures = True, 0
         # Another model chooses among other numbers of operations; what was called already stays.
         state.work = Work(WorkKind.ASK_MODEL if state.calls else WorkKind.SELECT_TOOLS)

@@ -12,7 +12,7 @@ from nlops.llm.bounded_http import asked_to_wait
 
 #: Characters of a server's words that are looked at; they may hold the prompt, so they go nowhere else.
 _LOOKED_AT = 2000
-_NO_TOOLS = re.compile(r"tools?\b.{0,40}support|support.{0,40}\btools?\b|tool choice", re.IGNORECASE)
+_NO_TOOLS = re.compile(r"tools?\b.{0,40}support|support.{0,40}\btools?\b|tool choice|--jinja", re.IGNORECASE)
 _TOO_LONG = re.compile(r"maximum context length|context[ _]size|context window", re.IGNORECASE)
 #: “Cannot use tools with stream”, “streaming is not supported”
 _NO_STREAM = re.compile(r"\b(?:with|support\w*)\b.{0,30}\bstream|\bstream(?:ing)?\b.{0,30}\bsupport", re.IGNORECASE)
@@ -99,7 +99,7 @@ def model_error(error: openai.APIError) -> ModelError:
             "The account at the language model's provider has no credit left. Ask your operator to check its billing.",
             detail=detail,
         )
-    if status in (400, 404, 422, 501) and _NO_TOOLS.search(_words(error)):
+    if status in (400, 404, 422, 500, 501) and _NO_TOOLS.search(_words(error)):
         return ModelError(
             "This language model can't call tools. Ask your operator to set NLOPS_MODEL to one that can, or to start "
             "its server with tool calls (vLLM: --enable-auto-tool-choice, llama.cpp: --jinja).",

@@ -466,6 +466,12 @@ def test_a_model_that_stays_away_fails_the_run():
     assert run.state.status is RunStatus.FAILED
 
 
+def test_a_model_that_is_away_for_long_gives_way_to_the_fallback_at_once():
+    away = ModelFailed("It is left alone.", retryable=True, retry_after=30)
+    assert Run("Get user1", CONTEXT).tell(away).state.work.delay == 30
+    assert Run("Get user1", replace(CONTEXT, has_fallback=True)).tell(away).state.uses_fallback
+
+
 def test_the_fallback_model_takes_over_once():
     run = Run("Get user1", replace(CONTEXT, has_fallback=True)).tell(ModelFailed("The key was refused."))
     assert (run.state.work.kind, run.state.uses_fallback) == (WorkKind.SELECT_TOOLS, True)

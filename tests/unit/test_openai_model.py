@@ -266,6 +266,7 @@ QUICK = {"retry-after-ms": "1"}
         (Reply(status=400, error={"message": "This model's maximum context length is 4096"}), "too long", False),
         (Reply(status=400, error={"message": "gemma:2b does not support tools"}), "can't call tools", False),
         (Reply(status=400, error={"message": '"auto" tool choice requires --x to be set'}), "call tools", False),
+        (Reply(status=500, headers=QUICK, error={"message": "tools param requires --jinja flag"}), "call tools", False),
         (Reply(text="", finish_reason="content_filter"), "declined", False),
         (Reply(refusal="I won't."), "declined", False),
         (Reply(raw='{"choices": []}'), "no readable answer", True),
