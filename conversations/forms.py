@@ -81,3 +81,18 @@ def _widget(kind: str, schema: dict[str, Json]) -> forms.Widget:
     if kind in ("array", "object") or schema.get("maxLength", 0) > 300:
         return forms.Textarea(attrs=attrs | {"rows": 3})
     return forms.TextInput(attrs=attrs)
+
+
+class PromptForm(forms.Form):
+    """A text for the prompt."""
+
+    text = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 24, "spellcheck": "false", "class": "mono"}),
+        label="Text",
+        strip=False,
+        error_messages={"required": "Write the text that models are given."},
+    )
+    note = forms.CharField(required=False, max_length=300, label="Note", help_text="Why it was changed.")
+    sample = forms.CharField(
+        required=False, max_length=4000, label="Request for the preview", help_text="Empty: a usual one."
+    )

@@ -6,19 +6,25 @@ import hashlib
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import orjson
 from django.db import connection
 from django.db.models import Max, OuterRef, Q, Subquery
+from django.utils import timezone
 
 from accounts.models import Member
+from conversations.flows.select_tools import rank_operations
 from conversations.models import EventKind, PromptActivation, PromptOrigin, PromptVersion, Run
 from nlops.core import prompts
 from nlops.core.engine import Record
 from nlops.core.examples import choose
+from nlops.core.secrets import mask
 from nlops.core.types import Json, Message, Tool
 from nlops.llm.base import Limits
+from nlops.llm.openai_prompt import MAX_TOOLS
 from specs.examples import worked_examples
+from specs.querysets import tools
 
 _SHIPPED_SHA256 = prompts.digest(prompts.SHIPPED)
 
@@ -70,11 +76,11 @@ def lock_history(tenant_id: uuid.UUID) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"nlops.prompts:{tenant_id}"])
 
 
-def system_prompt_of(run: Run, tools: Iterable[Tool], now: datetime, *, with_examples: bool) -> str:
+def system_prompt_of(run: Run, offered: Iterable[Tool], now: datetime, *, with_examples: bool) -> str:
     """The run's system prompt; rendered at its first model request, the same until its end."""
     if not run.system_prompt:
         version = active_version(run.tenant_id)
-        offered = list(tools)
+        offered = list(offered)
         run.prompt, run.prompt_version = version, f"{version.number}:{version.sha256[:12]}"
         run.system_prompt = prompts.render(
             version.text,
@@ -85,13 +91,13 @@ def system_prompt_of(run: Run, tools: Iterable[Tool], now: datetime, *, with_exa
     return run.system_prompt
 
 
-def examples_for(request: str, tools: Sequence[Tool]) -> list[str]:
+def examples_for(request: str, offered: Sequence[Tool]) -> list[str]:
     """Lines of the tenant's examples that are most like the request, of what may be used here."""
-    return choose(request, worked_examples(tools), frozenset(tool.name for tool in tools))
+    return choose(request, worked_examples(offered), frozenset(tool.name for tool in offered))
 
 
 def prompted(
-    run: Run, messages: Sequence[Message], tools: Sequence[Tool], limits: Limits, operation_ids: Sequence[str]
+    run: Run, messages: Sequence[Message], offered: Sequence[Tool], limits: Limits, operation_ids: Sequence[str]
 ) -> Record:
     """The record of a model request: what is new in it since the one before, with a hash of the whole.
 
@@ -99,7 +105,7 @@ def prompted(
     """
     as_json = [message.to_json() for message in messages[1:]]
     digests = [_digest(message)[:16] for message in as_json]
-    offered = [{"name": tool.name, "sha256": tool_digest(tool)} for tool in tools]
+    named = [{"name": tool.name, "sha256": tool_digest(tool)} for tool in offered]
     before = run.prompted[1:]
     keep = next((i for i, (a, b) in enumerate(zip(before, digests, strict=False)) if a != b), None)
     if keep is None:
@@ -112,9 +118,9 @@ def prompted(
         "sha256": request_digest(messages),
         "limits": {"max_tokens": limits.max_tokens, "timeout": limits.timeout},
     }
-    tools_digest = _digest(offered)
+    tools_digest = _digest(named)
     if run.prompted[:1] != [tools_digest]:
-        data |= {"tools": offered, "operation_ids": list(operation_ids)}
+        data |= {"tools": named, "operation_ids": list(operation_ids)}
     run.prompted = [tools_digest, *digests]
     return Record(EventKind.PROMPTED.value, data)
 
@@ -131,3 +137,15 @@ def tool_digest(tool: Tool) -> str:
 
 def _digest(value: Json) -> str:
     return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def preview(member: Member, text: str, request: str) -> str:
+    """What a text-writing model would be told for the request, with that text as the template."""
+    masked = mask(request).text
+    found = tools(rank_operations(masked, "", MAX_TOOLS))
+    return prompts.render(
+        text,
+        products=sorted({tool.product for tool in found}),
+        now=timezone.now().astimezone(ZoneInfo(member.user.time_zone)),
+        examples=examples_for(masked, found),
+    )

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from conversations import views
+from conversations import prompt_views, usage_views, views
 from conversations.stream import stream
 
 urlpatterns = [
@@ -14,4 +14,9 @@ urlpatterns = [
     path("approvals/count/", views.ApprovalsCountView.as_view(), name="approvals_count"),
     path("approvals/<uuid:pk>/", views.ApprovalView.as_view(), name="approval"),
     path("approvals/<uuid:pk>/status/", views.ApprovalStatusView.as_view(), name="approval_status"),
+    path("prompt/", prompt_views.PromptsView.as_view(), name="prompts"),
+    path("prompt/<int:number>/", prompt_views.PromptView.as_view(), name="prompt"),
+    path("prompt/<int:number>/activate/", prompt_views.PromptActivateView.as_view(), name="prompt_activate"),
+    path("usage/", usage_views.UsageView.as_view(), name="usage"),
+    path("usage.csv", usage_views.UsageCsvView.as_view(), name="usage_csv"),
 ]

@@ -19,13 +19,18 @@ def select_operations(request: str, context: str, model: ChatModel) -> list[str]
     A request of several actions is ranked for each of them; `context` (what the conversation was about) fills up
     what "delete that one" leaves open.
     """
+    return rank_operations(request, context, model.max_tools)
+
+
+def rank_operations(request: str, context: str, limit: int) -> list[str]:
+    """`select_operations` for a number of operations."""
     allowed = frozenset(allowed_operations())
     versions = tuple(
         SpecVersion.objects.filter(status=VersionStatus.ACTIVE).order_by("pk").values_list("pk", flat=True)
     )
     index = _index(versions, allowed)
-    rankings = [index.rank(part, model.max_tools) for part in [request, *split_actions(request), context] if part]
-    return _interleave(rankings, model.max_tools) or list(index.by_name)[: model.max_tools]
+    rankings = [index.rank(part, limit) for part in [request, *split_actions(request), context] if part]
+    return _interleave(rankings, limit) or list(index.by_name)[:limit]
 
 
 @cached(LRUCache(maxsize=16), lock=threading.Lock())
