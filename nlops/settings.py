@@ -298,6 +298,8 @@ NLOPS_PAGE_SECONDS = env.float("NLOPS_PAGE_SECONDS", 20.0)
 #: How far it is followed for a download.
 NLOPS_CSV_ROWS = env.int("NLOPS_CSV_ROWS", 100_000)
 NLOPS_CSV_SECONDS = env.float("NLOPS_CSV_SECONDS", 600.0)
+#: Seconds that a download waits before a page when the product asks for it.
+NLOPS_CSV_PATIENCE = env.float("NLOPS_CSV_PATIENCE", 60.0)
 #: Minutes after which an approval or a confirmation that nobody gave expires.
 NLOPS_APPROVAL_MINUTES = env.int("NLOPS_APPROVAL_MINUTES", 24 * 60)
 #: Seconds that a worker may keep a run without a word before another takes over.

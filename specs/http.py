@@ -58,6 +58,9 @@ _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 class ProductUnreachable(Exception):
     """No answer came from the product; `str()` is for the person and holds no secret."""
 
+    #: whether another try may come to something else
+    repeatable = True
+
     def __init__(self, message: str, *, sent: bool) -> None:
         super().__init__(message)
         #: whether the product may have got the request
@@ -66,6 +69,8 @@ class ProductUnreachable(Exception):
 
 class RequestNotPossible(ProductUnreachable):
     """The arguments can't be put into a request; nothing was sent."""
+
+    repeatable = False
 
     def __init__(self, message: str) -> None:
         super().__init__(message, sent=False)

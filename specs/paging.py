@@ -209,8 +209,13 @@ class Pager:
         own = _SIZES | set(_PAGES) | set(_OFFSETS[:4]) | set(_CURSORS[:10])  # not "after", which may be a date
         if {"first", "max"} <= {plain(name) for name in self.parameters}:
             own |= {"first"}
-        given = (binding for name, binding in bindings.items() if arguments.get(name) is not None)
-        return any(binding["in"] == "query" and plain(str(binding["name"])) in own for binding in given)
+        for name, binding in bindings.items():
+            known_as, value = str(binding["name"]), arguments.get(name)
+            if binding["in"] == "query" and plain(known_as) in own and value is not None:
+                schema = self.parameters.get(known_as)
+                if not isinstance(schema, dict) or value != schema.get("default", object()):
+                    return True
+        return False
 
     def is_repeated(self, rows: list[Json]) -> bool:
         """Whether exactly this page came before: a product that ignores its own cursor."""

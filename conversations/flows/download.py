@@ -19,6 +19,7 @@ import structlog
 from django.conf import settings
 from django.db import connection as database
 
+from accounts.context import tenant_context
 from accounts.models import Member
 from accounts.throttle import count_request
 from conversations.csv_rows import BOM, Columns, flatten, line
@@ -49,6 +50,7 @@ class Download:
     """A list that is ready to be read."""
 
     call_id: UUID
+    member: Member
     filename: str
     #: the rows, when the answer has them all
     stored: list[Json] | None
@@ -80,7 +82,7 @@ def prepare_download(member: Member, run: Run, key: str) -> Download:
     text = f"Downloaded as CSV by {member.user.email}: {operation.summary or operation.key}"
     append_events(locked, [Record("progress", {"text": text, "call_id": key})])
     name = f"{operation.name.replace('_', '-')}.csv"
-    return Download(call.pk, name, stored, operation, found, call.arguments)
+    return Download(call.pk, member, name, stored, operation, found, call.arguments)
 
 
 def _stored_rows(body: Json) -> list[Json] | None:
@@ -109,7 +111,9 @@ def open_download(download: Download) -> Iterator[bytes]:
         return _content(iter([download.stored]), download, _End())
     until = time.monotonic() + settings.NLOPS_CSV_SECONDS
     assert download.connection is not None
-    found = pages(download.operation, download.connection, download.arguments, until=until)
+    found = pages(
+        download.operation, download.connection, download.arguments, until=until, patience=settings.NLOPS_CSV_PATIENCE
+    )
     try:
         first = next(found)
     except ProductUnreachable as error:
@@ -143,10 +147,20 @@ def _read_all(first: Page, found: Iterator[Page], download: Download, until: flo
             end.text = _cut_off(page, count, room, is_full=is_full, is_late=is_late)
             if end.text and (is_full or is_late):
                 return
+            if end.text and not _is_still_allowed(download):
+                end.text = f"Cut off here after {count:,} rows: this may not be read any more."
+                return
             page = next(found, None)
             _let_go()
 
     return _content(batches(), download, end)
+
+
+def _is_still_allowed(download: Download) -> bool:
+    """Whether membership and policy are as they were: a long list takes minutes."""
+    with tenant_context(download.member.tenant_id):
+        is_member = Member.objects.filter(pk=download.member.pk, is_active=True).exists()
+        return is_member and decision_for(download.operation) in (Decision.ALLOW, Decision.CONFIRM)
 
 
 @dataclass(slots=True)

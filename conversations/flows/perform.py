@@ -70,7 +70,7 @@ class SendCall:
                 key = self.idempotency_key
                 response = call_operation(self.operation, self.connection, arguments, idempotency_key=key)
         except ProductUnreachable as error:
-            return CallLost(self.call_id, str(error), sent=error.sent)
+            return CallLost(self.call_id, str(error), sent=error.sent, repeatable=error.repeatable)
         return CallReturned(
             self.call_id,
             response.status,

@@ -670,6 +670,8 @@ def _limited(text: str) -> str:
 
 
 def _reason(http_status: int) -> str:
+    if 200 <= http_status < 300:
+        return "The product says that it failed, but not why."
     try:
         return f"The product answered {http_status} ({HTTPStatus(http_status).phrase}) without a reason."
     except ValueError:

@@ -235,6 +235,8 @@ class CallLost:
     call_id: str
     message: str
     sent: bool
+    #: False when another try would come to the same: a refused password, a value that fits into no request
+    repeatable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -482,7 +484,7 @@ def _call_lost(step: Transition, event: CallLost, context: Context) -> None:
         return
     if event.sent:
         _lost(step, call, context.tools.get(call.tool), event.message)
-    elif call.tries < 2:
+    elif call.tries < 2 and event.repeatable:
         _send_again(step, call, 1.0, "The product can't be reached; trying once more")
     else:
         _give_up(step, call, event.message)

@@ -59,10 +59,16 @@ DEFAULT_LIFETIME_SECONDS = 300.0
 
 
 class SignInFailed(ProductUnreachable):
-    """The product did not accept the connection's credentials; the call itself was not sent or not executed."""
+    """The connection could not sign in; the call itself was not sent or not executed."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, sent=False)
+
+
+class CredentialsRefused(SignInFailed):
+    """The product does not accept the credentials, or there are none; products lock accounts, so nothing is repeated."""
+
+    repeatable = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +253,7 @@ def _signed_in(connection: Connection) -> dict[str, str]:
     fields = {"grant_type": "password", "username": connection.username, "password": _secret(connection)}
     response = send(form_request(url, fields), timeout=TOKEN_TIMEOUT_SECONDS, total=TOKEN_TIMEOUT_SECONDS)
     if response.status in (400, 401, 403):
-        raise SignInFailed(
+        raise CredentialsRefused(
             f"{_host(connection)} refused the user name or password of {_named(connection)} "
             f"(HTTP {response.status}). An operator can correct them in the product's connection."
         )
@@ -297,14 +303,14 @@ def _tokens(connection: Connection) -> dict[str, str]:
 
 def _secret(connection: Connection) -> str:
     if not connection.secret:
-        raise SignInFailed(
+        raise CredentialsRefused(
             f"There is no secret in {_named(connection)}: no password, key or token. An operator can enter it in the "
             "product's connection."
         )
     try:
         return decrypt(connection.secret, tenant_id=connection.tenant_id, record=connection.record("secret"))
     except DecryptionError as error:
-        raise SignInFailed(
+        raise CredentialsRefused(
             f"The secret of {_named(connection)} can't be read any more. An operator can enter it "
             "again in the product's connection."
         ) from error

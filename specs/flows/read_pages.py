@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 
 import structlog
 from django.conf import settings
+from django.utils import timezone
 
 from nlops.core.outcomes import is_failure_inside
 from nlops.core.types import Effect, Json
 from specs.flows.call_product import LEASE_SHARE, send_authorized
-from specs.http import ProductUnreachable, Request, Response, build_request
+from specs.http import ProductUnreachable, Request, Response, build_request, wait_told
 from specs.models import AuthKind, Connection, Operation
 from specs.paging import Pager, find_rows, rows_at, total_of, with_rows
 
@@ -41,12 +42,13 @@ def is_readable(operation: Operation) -> bool:
 
 
 def pages(
-    operation: Operation, connection: Connection, arguments: Mapping[str, Json], *, until: float
+    operation: Operation, connection: Connection, arguments: Mapping[str, Json], *, until: float, patience: float = 0
 ) -> Iterator[Page]:
     """The pages of a list, each read when it is asked for; one page for what is no list, or fails.
 
-    A page after the first that can't be read ends the list; what `more` said of the page before stays true. Raises
-    ProductUnreachable for the first page only.
+    Where the product asks to wait before a page, for at most `patience` seconds, it is waited for. A page after the
+    first that can't be read ends the list; what `more` said of the page before stays true.
+    Raises ProductUnreachable for the first page only.
     """
     request = build_request(
         method=operation.method,
@@ -75,7 +77,7 @@ def pages(
         yield Page(response, path, rows, total, more, perhaps=following is not None and not is_whole)
         if following is None or is_whole:
             return
-        next_response = _next_page(following, connection, until)
+        next_response = _next_page(following, connection, until, patience)
         if next_response is None:
             return
         request, response = following, next_response
@@ -86,16 +88,26 @@ def pages(
             return
 
 
-def _next_page(request: Request, connection: Connection, until: float) -> Response | None:
-    try:
-        response = send_authorized(request, connection, until=until)
-    except ProductUnreachable as error:
-        log.warning("page_not_read", reason=str(error))
-        return None
-    if not _is_good(response):
-        log.warning("page_not_read", http_status=response.status)
-        return None
-    return response
+def _next_page(request: Request, connection: Connection, until: float, patience: float) -> Response | None:
+    for _ in range(_TRIES):
+        try:
+            response = send_authorized(request, connection, until=until)
+        except ProductUnreachable as error:
+            log.warning("page_not_read", reason=str(error))
+            return None
+        if _is_good(response):
+            return response
+        wait = wait_told(response.status, response.headers, timezone.now())
+        wait = 1.0 if wait is None and response.status == 429 else wait
+        if wait is None or wait > patience or time.monotonic() + wait >= until:
+            break
+        time.sleep(wait)
+    log.warning("page_not_read", http_status=response.status)
+    return None
+
+
+#: Times that one page is asked for.
+_TRIES = 4
 
 
 def _is_good(response: Response) -> bool:

@@ -346,3 +346,15 @@ def test_the_first_5_are_5(chat, product, scripted_server):
     chat.say("List the first 5 users")
     assert chat.state.answer.text == "Here are the first 5 of 2,345 users."
     assert product.requests == ["GET /users?limit=5"]
+
+
+def test_a_refused_password_is_tried_once(chat, product, scripted_server):
+    with tenant_context(chat.tenant_id):
+        save_connection(
+            Product.objects.get(), base_url=f"http://127.0.0.1:{product.server_port}", auth_kind="oauth2_password",
+            username="svc", secret="old", token_url="/token",
+        )  # fmt: skip
+    product.will(reply("400 Bad Request", {"error": "invalid_grant"}))
+    text = read(chat, scripted_server)
+    assert "refused the user name or password of the connection to Users (HTTP 400). An operator can correct" in text
+    assert product.requests == ["POST /token"]

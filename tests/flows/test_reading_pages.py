@@ -249,6 +249,12 @@ def test_a_page_that_was_asked_for_is_all_there_is(read, service):
     assert service.requests == ["/things?page=2"]
 
 
+def test_what_is_the_default_anyway_was_not_asked_for(read, service):
+    response = read("limit:integer=20 cursor", by_cursor, {"limit": 20})
+    assert len(response.body["items"]) == 45
+    assert service.requests[2] == "/things?limit=20&cursor=c40"
+
+
 def test_other_arguments_stay_on_every_page(read, service):
     read("q page:integer tag", by_header_total, {"q": "a b&c", "tag": "x"})
     assert [request.split("&page=")[0] for request in service.requests] == ["/things?q=a%20b%26c&tag=x"] * 3

@@ -197,6 +197,23 @@ def test_the_last_line_says_when_the_product_gave_no_more(acme, service, browse)
     assert len(rows) == 22
 
 
+def test_a_product_that_asks_to_wait_is_waited_for(acme, service, browse):
+    call = make_call(acme.customer, service)
+    service.failures = {2: (429, {"message": "slow down"})}
+    service.on_request = lambda: service.failures.clear() if len(service.requests) > 2 else None
+    assert len(table(browse(acme.customer).get(address(call)))) == 1 + COUNT
+    assert [request[-6:] for request in service.requests[1:3]] == ["page=2", "page=2"]
+
+
+def test_a_download_ends_when_it_is_not_allowed_any_more(acme, service, browse):
+    call = make_call(acme.customer, service)
+    response = browse(acme.customer).get(address(call))
+    ToolPolicy.objects.all().delete()
+    rows = table(response)
+    assert rows[-1] == ["Cut off here after 20 rows: this may not be read any more."]
+    assert len(service.requests) == 1
+
+
 def test_a_list_that_can_not_be_read_again_says_why(acme, service, browse):
     call = make_call(acme.customer, service)
     service.failures = {1: (403, {"message": "no"})}
