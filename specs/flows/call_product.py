@@ -66,7 +66,7 @@ class SignInFailed(ProductUnreachable):
 
 
 class CredentialsRefused(SignInFailed):
-    """The product does not accept the credentials, or there are none; products lock accounts, so nothing is repeated."""
+    """The product does not accept the credentials, or there are none. Not repeated: products lock accounts."""
 
     repeatable = False
 
