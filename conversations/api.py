@@ -18,6 +18,7 @@ from rest_framework.views import APIView
 from accounts import throttle
 from accounts.context import tenant_context
 from accounts.permissions import IsMember, IsOperator
+from conversations import querysets
 from conversations.csv_response import csv_response
 from conversations.flows import FlowError
 from conversations.flows.ask import ask
@@ -26,8 +27,9 @@ from conversations.flows.confirm import confirm
 from conversations.flows.decide import decide
 from conversations.flows.give_feedback import give_feedback
 from conversations.flows.reply import reply
-from conversations.models import Approval, ApprovalStatus, Conversation, Event, Run
+from conversations.models import Approval, Conversation, Event, Run
 from conversations.querysets import shown_events
+from nlops.core.types import Json
 
 
 class Conflict(APIException):
@@ -79,13 +81,22 @@ class ApprovalSerializer(serializers.ModelSerializer[Approval]):
     operation = serializers.CharField(source="call.operation.key")
     arguments = serializers.JSONField(source="call.arguments")
     provenance = serializers.JSONField(source="call.provenance")
+    calls = serializers.SerializerMethodField(help_text="the exact calls that one decision is about, this one first")
 
     class Meta:
         model = Approval
         fields = [
-            "id", "status", "requested_by", "request", "operation", "arguments", "provenance", "created_at",
+            "id", "status", "requested_by", "request", "operation", "arguments", "provenance", "calls", "created_at",
             "expires_at",
         ]  # fmt: skip
+
+    @extend_schema_field({"type": "array", "items": {"type": "object"}})
+    def get_calls(self, approval: Approval) -> list[Json]:
+        """Each with method, target and arguments."""
+        return [
+            {"method": call.get("method"), "target": call.get("target"), "arguments": call.get("arguments")}
+            for call in querysets.call_views_of(approval)
+        ]
 
 
 class FlowView(APIView):
@@ -173,10 +184,7 @@ class ApprovalListView(FlowView):
 
     @extend_schema(responses=ApprovalSerializer(many=True))
     def get(self, request: Request) -> Response:
-        waiting = Approval.objects.filter(by_requester=False, status=ApprovalStatus.WAITING).select_related(
-            "requested_by__user", "run", "call__operation"
-        )
-        return Response(ApprovalSerializer(waiting, many=True).data)
+        return Response(ApprovalSerializer(querysets.waiting_approvals(), many=True).data)
 
 
 class ApprovalDecideView(FlowView):

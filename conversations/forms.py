@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.utils import timezone
 
 from nlops.core.types import Json
 
@@ -31,13 +33,31 @@ def reply_form(pending_sequence: int, data: dict[str, Json], posted: Any = None)
 
 
 def reply_values(posted: Any, questions: list[dict[str, Json]]) -> dict[str, str]:
-    """What was typed, by question name, before any check."""
+    """What was typed, by question name, before any check. Times are in the person's zone."""
     values = {}
     for question in questions:
-        field = _field(question)
-        value = field.widget.value_from_datadict(posted, {}, f"{PREFIX}-{question['name']}")
+        widget = _field(question).widget
+        value = widget.value_from_datadict(posted, {}, f"{PREFIX}-{question['name']}")
+        if isinstance(value, list):
+            value = ",".join(value)
+        elif isinstance(widget, DateTimeInput):
+            value = _with_zone(str(value or ""))
         values[question["name"]] = "" if value is None else str(value)
     return values
+
+
+class DateTimeInput(forms.DateTimeInput):
+    """The browser's picker of a day and a time."""
+
+    input_type = "datetime-local"
+
+
+def _with_zone(text: str) -> str:
+    """RFC 3339 of what the picker sends, which knows no zone; other text as it is."""
+    try:
+        return timezone.make_aware(datetime.fromisoformat(text)).isoformat()
+    except ValueError:
+        return text
 
 
 def _field(question: dict[str, Json]) -> forms.Field:
@@ -46,7 +66,7 @@ def _field(question: dict[str, Json]) -> forms.Field:
     label = question.get("label") or question["name"]
     options: dict[str, Any] = {
         "label": label if required else f"{label} (optional)",
-        "help_text": question.get("help", ""),
+        "help_text": " ".join(part for part in (question.get("help", ""), _limits(schema)) if part),
         "required": required,
     }
     if question.get("secret"):
@@ -60,7 +80,36 @@ def _field(question: dict[str, Json]) -> forms.Field:
     kind = next((k for k in kinds if k != "null"), "string") if isinstance(kinds, list) else kinds
     if kind == "boolean":
         return forms.BooleanField(widget=YesNo(), **{**options, "required": False})
+    several = _items(schema).get("enum") if kind == "array" else None
+    if several:
+        choices = [(str(value), str(value)) for value in several if value is not None]
+        return forms.MultipleChoiceField(choices=choices, widget=forms.CheckboxSelectMultiple, **options)
     return forms.CharField(widget=_widget(kind, schema), **options)
+
+
+def _items(schema: dict[str, Json]) -> dict[str, Json]:
+    items = schema.get("items")
+    return items if isinstance(items, dict) else {}
+
+
+def _limits(schema: dict[str, Json]) -> str:
+    """What a value must be like, in words."""
+    said = []
+    low, high = schema.get("minimum"), schema.get("maximum")
+    if low is not None and high is not None:
+        said.append(f"From {low} to {high}.")
+    elif low is not None or high is not None:
+        said.append(f"At least {low}." if low is not None else f"At most {high}.")
+    if schema.get("minLength", 0) > 1:
+        said.append(f"At least {schema['minLength']} characters.")
+    if schema.get("maxLength", 10_000) < 300:
+        said.append(f"At most {schema['maxLength']} characters.")
+    examples = schema.get("examples")
+    if isinstance(examples, list) and examples and isinstance(examples[0], str | int | float):
+        said.append(f"For example {examples[0]}.")
+    if schema.get("type") == "array" and "enum" not in _items(schema):
+        said.append("Several, with commas between them.")
+    return " ".join(said)
 
 
 def _choices(values: list[Json], required: bool) -> list[tuple[str, str]]:
@@ -76,6 +125,8 @@ def _widget(kind: str, schema: dict[str, Json]) -> forms.Widget:
         return forms.NumberInput(attrs=attrs)
     if schema.get("format") == "date":
         return forms.DateInput(attrs=attrs | {"type": "date"})
+    if schema.get("format") == "date-time":
+        return DateTimeInput(attrs=attrs | {"step": 1})
     if schema.get("format") == "email":
         return forms.EmailInput(attrs=attrs)
     if kind in ("array", "object") or schema.get("maxLength", 0) > 300:

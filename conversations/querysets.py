@@ -64,10 +64,19 @@ def suggestions() -> tuple[str, ...]:
     return answers.capabilities(found).suggestions if found else ()
 
 
-def waiting_approvals() -> QuerySet[Approval]:
-    """Calls that wait for another person, oldest first."""
-    waiting = _approvals().filter(status=ApprovalStatus.WAITING)
-    return waiting.order_by("created_at")
+def waiting_approvals() -> list[Approval]:
+    """What waits for another person, oldest first; of a batch its first call, for a decision on all of it."""
+    waiting = _approvals().filter(status=ApprovalStatus.WAITING).order_by("created_at", "call__position")
+    first: dict[UUID, Approval] = {}
+    for approval in waiting:
+        first.setdefault(approval.run_id, approval)
+    return list(first.values())
+
+
+def count_waiting_approvals() -> int:
+    """How many decisions wait for another person."""
+    waiting = Approval.objects.filter(by_requester=False, status=ApprovalStatus.WAITING)
+    return waiting.order_by().values("run_id").distinct().count()
 
 
 def decided_approvals() -> QuerySet[Approval]:
@@ -80,11 +89,14 @@ def approval_for_operator(pk: UUID) -> QuerySet[Approval]:
     return _approvals().filter(pk=pk)
 
 
-def call_view_of(approval: Approval) -> dict[str, Json]:
-    """The call as it stood when the approval was asked for."""
+def call_views_of(approval: Approval) -> list[dict[str, Json]]:
+    """The calls that are decided with this one, itself first, as they stood when the approval was asked for."""
     events = Event.objects.filter(kind=EventKind.APPROVAL, run_id=approval.run_id).order_by("-sequence")
-    calls = (event.data["call"] for event in events)
-    return next((call for call in calls if call["id"] == approval.call.key), {})
+    for event in events:
+        calls = event.data.get("calls") or [event.data["call"]]
+        if any(call["id"] == approval.call.key for call in calls):
+            return sorted(calls, key=lambda call: call["id"] != approval.call.key)
+    return [{}]
 
 
 def _approvals() -> QuerySet[Approval]:

@@ -27,6 +27,16 @@ class Pending:
     data: dict[str, Json]
     since: datetime
 
+    @property
+    def calls(self) -> list[dict[str, Json]]:
+        """The calls that are decided together."""
+        return self.data.get("calls") or [self.data.get("call") or {}]
+
+    @property
+    def batch(self) -> bool:
+        """Whether there are several."""
+        return len(self.calls) > 1
+
 
 @dataclass(slots=True)
 class Exchange:
@@ -41,6 +51,8 @@ class Exchange:
     agreed: bool = False
     reason: str = ""
     call: dict[str, Json] = field(default_factory=dict)
+    #: decided: how many calls of that kind
+    count: int = 1
 
 
 @dataclass(slots=True)
@@ -103,9 +115,10 @@ class RunBlock:
         if self.pending.kind == EventKind.ASKED:
             return str(self.pending.data.get("text", ""))
         call = self.pending.data.get("call", {})
+        times = f", {len(self.pending.calls)} times" if self.pending.batch else ""
         if self.pending.kind == EventKind.CONFIRMATION:
-            return f"Please confirm: {call.get('summary', '')}"
-        return f"Waiting for an operator to approve: {call.get('summary', '')}"
+            return f"Please confirm: {call.get('summary', '')}{times}"
+        return f"Waiting for an operator to approve: {call.get('summary', '')}{times}"
 
 
 def fold(events: Iterable[Event]) -> list[RunBlock]:
@@ -147,14 +160,15 @@ def _replied(asked: Pending | None, data: dict[str, Json]) -> Exchange:
 
 
 def _decided(waited: Pending | None, data: dict[str, Json]) -> Exchange:
+    count = len(waited.calls) if waited else 1
     agreed, by, reason = data.get("agreed", False), data.get("by", ""), data.get("reason", "")
     if by == "nlops":
-        return Exchange("decided", reason, agreed=agreed, call=_call(waited))
+        return Exchange("decided", reason, agreed=agreed, call=_call(waited), count=count)
     if data.get("by_requester"):
         text = "You said yes." if agreed else "You said no."
     else:
         text = f"{by} {'approved' if agreed else 'rejected'} it."
-    return Exchange("decided", text, agreed=agreed, reason=reason, call=_call(waited))
+    return Exchange("decided", text, agreed=agreed, reason=reason, call=_call(waited), count=count)
 
 
 def _call(waited: Pending | None) -> dict[str, Json]:

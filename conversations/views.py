@@ -185,7 +185,7 @@ class ApprovalsView(OperatorRequired):
     def get(self, request: MemberRequest) -> HttpResponse:
         context = {
             "room": "approvals",
-            "waiting": [(a, querysets.call_view_of(a)) for a in querysets.waiting_approvals()[:100]],
+            "waiting": [(a, querysets.call_views_of(a)) for a in querysets.waiting_approvals()[:100]],
             "decided": querysets.decided_approvals()[:50],
         }
         template = "conversations/approvals.html"
@@ -196,7 +196,7 @@ class ApprovalsCountView(OperatorRequired):
     """The badge of the navigation."""
 
     def get(self, request: MemberRequest) -> HttpResponse:
-        count = querysets.waiting_approvals().count()
+        count = querysets.count_waiting_approvals()
         return render(request, "conversations/approvals.html#count", {"count": count})
 
 
@@ -220,11 +220,13 @@ class ApprovalView(OperatorRequired):
         return redirect("approvals")
 
     def context(self, approval: Approval) -> dict[str, Any]:
+        calls = querysets.call_views_of(approval)
         connection = getattr(approval.call.operation.version.product, "connection", None)
         return {
             "room": "approvals",
             "approval": approval,
-            "call": querysets.call_view_of(approval),
+            "call": calls[0],
+            "calls": calls,
             "base_url": connection.base_url if connection else "",
             "is_waiting": approval.status == ApprovalStatus.WAITING,
             "is_own": approval.requested_by_id == self.request.member.pk,

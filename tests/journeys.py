@@ -91,7 +91,12 @@ class Journey:
 
     def decide(self, operator: Member, agreed: bool, reason: str = "") -> Journey:
         with tenant_context(self.tenant_id):
-            decide(operator, self.approval, agreed, reason)
+            approval = self.approval
+        return self.decide_on(operator, approval, agreed, reason)
+
+    def decide_on(self, operator: Member, approval: Approval, agreed: bool, reason: str = "") -> Journey:
+        with tenant_context(self.tenant_id):
+            decide(operator, approval, agreed, reason)
         return self.work()
 
     @property

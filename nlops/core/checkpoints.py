@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -243,9 +244,24 @@ def coerce(value: Json, schema: dict[str, Json]) -> Json:
         if text.lower() in ("no", "false", "off", "0", "n"):
             return False
         raise ValueError("Yes or no is needed here.")
+    if text[:1] in ("{", "["):
+        return _parsed(text, kinds)
+    if "object" in kinds:
+        raise ValueError('Write it as JSON here, such as {"name": "value"}.')
     if "array" in kinds:
         items = schema.get("items") if isinstance(schema.get("items"), dict) else {}
         return [coerce(part.strip(), items or {}) for part in text.split(",") if part.strip()]
+    return value
+
+
+def _parsed(text: str, kinds: list[str]) -> Json:
+    """The JSON that a person typed for an object or a list."""
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"This is no valid JSON: {error}.") from None
+    if isinstance(value, list) is not ("array" in kinds):
+        raise ValueError("A list is needed here." if "array" in kinds else "An object is needed here: {…}.")
     return value
 
 

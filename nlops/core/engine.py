@@ -781,7 +781,7 @@ def _leave_rest_of_batch(state: RunState, failed: CallRecord) -> None:
     """A batch stops at its first failure: who agreed to it did not foresee that."""
     for other in state.calls:
         if failed.batch and other.batch == failed.batch and other.status is CallStatus.READY:
-            other.agreed = False
+            other.agreed, other.decided_by = False, ""
             _drop(state, other, "Not made: an earlier call of the same batch failed.")
 
 
@@ -991,7 +991,8 @@ def _conclude(step: Transition, context: Context, text: str) -> None:
     if text and context.writes_text and answers.supported(text, shown, "\n".join(state.said)):
         answer = Answer(text, answer.blocks, answer.suggestions)
     bad = {CallStatus.FAILED, CallStatus.BLOCKED, CallStatus.IN_DOUBT}
-    last = shown[-1]
+    # What was only left out because of another call does not tell how it went.
+    last = next((c for c in reversed(shown) if c.status is not CallStatus.REJECTED or c.decided_by), shown[-1])
     if last.status is CallStatus.REJECTED and last.decided_by:
         by_other = context.tools.get(last.tool) is not None and context.tools[last.tool].decision is Decision.APPROVE
         status = RunStatus.REFUSED if by_other else RunStatus.ANSWERED

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from accounts.context import tenant_context
-from conversations.models import Flag, RunSecret
+from conversations.models import Approval, Flag, RunSecret
+from conversations.querysets import waiting_approvals
 from specs.models import Connection
 from tests.conftest import make_people
 from tests.journeys import Journey, connect_product
@@ -171,3 +172,46 @@ def test_a_wrong_password_of_the_connection_is_told_without_the_password(chat, s
     assert chat.status == "failed"
     assert "password" in chat.answer.lower()
     assert "Acme-Client-1" not in chat.answer
+
+
+def make_users(demo_product, *names: str) -> None:
+    for name in names:
+        body = {"username": name, "password": PASSWORD, "department": "Trial"}
+        assert demo_product.api("POST", "/users", body).status == 201
+
+
+def test_calls_of_one_operation_are_confirmed_as_one_and_each_is_made_once(chat, scripted_server, demo_product, unique):
+    names = [f"{unique}{letter}" for letter in "abc"]
+    make_users(demo_product, *names)
+    scripted_server.will(
+        Reply(calls=[("update_user", {"username": name, "description": "interns"}) for name in names]), Reply(text="")
+    )
+    chat.say(f"Set the description of {', '.join(names)} to interns")
+    assert chat.status == "confirming"
+    with tenant_context(chat.tenant_id):
+        assert Approval.objects.filter(run=chat.run, status="waiting").count() == 3
+    chat.confirm()
+    assert chat.status == "answered", chat.answer
+    assert [call[2:] for call in chat.calls()] == [("succeeded", 200)] * 3
+    assert {demo_product.api("GET", f"/users/{name}").json()["description"] for name in names} == {"interns"}
+    with tenant_context(chat.tenant_id):
+        assert Approval.objects.filter(run=chat.run, status="used").count() == 3
+
+
+def test_a_batch_that_needs_an_approval_is_approved_as_one_and_stops_at_its_first_failure(
+    acme, chat, scripted_server, demo_product, unique
+):
+    names = [f"{unique}{letter}" for letter in "ab"]
+    make_users(demo_product, *names)
+    gone = f"{unique}gone"
+    calls = [("delete_user", {"username": name}) for name in (names[0], gone, names[1])]
+    scripted_server.will(Reply(calls=calls), Reply(text=""))
+    chat.say(f"Delete the users {names[0]}, {gone} and {names[1]}")
+    assert chat.status == "approving"
+    with tenant_context(chat.tenant_id):
+        (waiting,) = waiting_approvals()
+    chat.decide_on(acme.operator, waiting, True)
+    assert chat.status in ("answered", "failed"), chat.answer
+    assert [call[2] for call in chat.calls()] == ["succeeded", "failed", "rejected"]
+    assert demo_product.api("GET", f"/users/{names[0]}").status == 404
+    assert demo_product.api("GET", f"/users/{names[1]}").status == 200

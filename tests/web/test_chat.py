@@ -6,6 +6,7 @@ import pytest
 from django.conf import settings
 from django.urls import reverse
 
+from accounts.models import User
 from conversations.models import Conversation, Feedback, Run
 from nlops.core.types import Question
 from tests.web.conftest import HTMX, ask_question, call_view, make_run, record
@@ -119,6 +120,9 @@ def test_a_question_becomes_one_form_with_a_fitting_field_for_each_value(acme, b
         Question("quota", "Quota", schema={"type": ["integer", "null"], "minimum": 1}, required=False),
         Question("enabled", "Enabled", schema={"type": "boolean"}),
         Question("until", "Valid until", schema={"type": "string", "format": "date"}),
+        Question("at", "Starts at", schema={"type": "string", "format": "date-time"}),
+        Question("days", "Days", schema={"type": "array", "items": {"enum": ["Mon", "Tue"]}}),
+        Question("limit", "Limit", schema={"type": "integer", "minimum": 1, "maximum": 9, "examples": [3]}),
     )
     content = browse(acme.customer).get(page_of(run)).content.decode()
     assert content.count('<form class="card ask-card') == 1
@@ -128,6 +132,24 @@ def test_a_question_becomes_one_form_with_a_fitting_field_for_each_value(acme, b
     assert "Quota (optional)" in content
     assert 'type="checkbox" name="value-enabled"' in content
     assert 'type="date" name="value-until"' in content
+    assert 'type="datetime-local" name="value-at"' in content
+    assert content.count('type="checkbox" name="value-days"') == 2
+    assert "From 1 to 9. For example 3." in content
+
+
+def test_a_picked_time_is_in_the_persons_zone_and_picked_choices_are_a_list(acme, browse):
+    User.objects.filter(pk=acme.customer.user_id).update(time_zone="Asia/Seoul")
+    run = make_run(acme.customer)
+    ask_question(
+        run,
+        Question("at", "Starts at", schema={"type": "string", "format": "date-time"}),
+        Question("days", "Days", schema={"type": "array", "items": {"enum": ["Mon", "Tue"]}}),
+    )
+    browse(acme.customer).post(
+        act(run, "reply"), {"value-at": "2026-11-23T10:00", "value-days": ["Mon", "Tue"]}, headers=HTMX
+    )
+    values = run.events.get(kind="replied").data["values"]
+    assert values == {"at": "2026-11-23T10:00:00+09:00", "days": "Mon,Tue"}
 
 
 def test_an_answer_goes_to_the_run_and_the_block_shows_it(acme, browse):
@@ -160,6 +182,16 @@ def test_a_confirmation_shows_the_call_and_where_each_value_came_from(acme, brow
     assert "Shall I do this?" in content
     assert "/users/user2" in content
     assert '<span class="origin from-said">you said “user2”</span>' in content
+
+
+def test_a_batch_is_shown_whole_and_confirmed_with_one_button(acme, browse):
+    run = make_run(acme.customer, status="confirming")
+    calls = [call_view(id=f"d{n}", target=f"/users/user{n}", decision="confirm") for n in (1, 2, 3)]
+    record(run, "confirmation", call=calls[0], calls=calls)
+    content = browse(acme.customer).get(page_of(run)).content.decode()
+    assert "Shall I do all 3 of these?" in content
+    assert "Yes, do all 3" in content
+    assert all(f"/users/user{n}" in content for n in (1, 2, 3))
 
 
 def test_what_a_product_answers_is_shown_as_text_never_as_markup(acme, browse):

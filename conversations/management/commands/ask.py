@@ -169,7 +169,10 @@ def _lines(kind: str, data: dict[str, Json]) -> list[str]:
             return [f"> {name}: {value}" for name, value in data["values"].items()]
         case EventKind.CONFIRMATION | EventKind.APPROVAL:
             who = "your yes" if kind == EventKind.CONFIRMATION else "another person's approval"
-            return [f"! This needs {who}:", *_call_lines(data["call"])]
+            return [
+                f"! This needs {who}:",
+                *(line for call in data.get("calls") or [data["call"]] for line in _call_lines(call)),
+            ]
         case EventKind.DECIDED:
             return [f"  {data['by']} said {'yes' if data['agreed'] else 'no'}. {data['reason']}".rstrip()]
         case EventKind.ANSWERED | EventKind.REFUSED | EventKind.FAILED | EventKind.CANCELLED:
