@@ -15,8 +15,9 @@ from django.conf import settings
 
 from nlops.llm.base import ModelError
 
-#: Seconds for each exchange with the token's issuer.
-TIMEOUT_SECONDS = 5.0
+#: Seconds to reach the token's issuer, and for its answer; a first token takes two exchanges. A run's lease is longer
+#: than that and a model's answer together.
+TIMEOUT_SECONDS = 4.0
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +69,8 @@ def _credential() -> Any:
             read_timeout=TIMEOUT_SECONDS,
             connection_verify=settings.NLOPS_MODEL_CA_FILE or True,
         ),
-        "retry_total": 1,
+        # The engine tries again, without holding a worker.
+        "retry_total": 0,
     }
     if settings.AZURE_MANAGED_IDENTITY:
         return ManagedIdentityCredential(client_id=settings.AZURE_CLIENT_ID or None, **options)

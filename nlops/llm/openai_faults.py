@@ -14,6 +14,8 @@ from nlops.llm.bounded_http import asked_to_wait
 _LOOKED_AT = 2000
 _NO_TOOLS = re.compile(r"tools?\b.{0,40}support|support.{0,40}\btools?\b|tool choice|--jinja", re.IGNORECASE)
 _TOO_LONG = re.compile(r"maximum context length|context[ _]size|context window", re.IGNORECASE)
+#: Options of which no server has another reason to speak.
+_MENTIONED_WHEN_REFUSED = frozenset({"prompt_cache_retention", "prompt_cache_options", "stream_options"})
 #: “Cannot use tools with stream”, “streaming is not supported”
 _NO_STREAM = re.compile(r"\b(?:with|support\w*)\b.{0,30}\bstream|\bstream(?:ing)?\b.{0,30}\bsupport", re.IGNORECASE)
 #: Seconds that the engine is told to wait at most, and where a server says only that it is used too much.
@@ -30,9 +32,12 @@ def refused_option(error: openai.APIStatusError, options: Collection[str]) -> st
         return "stream"
     if error.status_code not in (400, 422):
         return None
-    if isinstance(error.param, str) and error.param in options:
-        return error.param
+    param = re.split(r"[.\[]", error.param)[0] if isinstance(error.param, str) else ""
+    if param in options:
+        return param
     for name in options:
+        if name in _MENTIONED_WHEN_REFUSED and name in _words(error):
+            return name
         # “Unsupported value: temperature”, “'store' is not supported”, “temperature is deprecated for this model”
         told = rf"(?:argument|parameter|value|field)s?(?: supplied)?:? ['\"`]?{name}\b|['\"`]{name}['\"`]|\b{name} is\b"
         if re.search(told, _words(error), re.IGNORECASE):

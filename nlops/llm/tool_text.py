@@ -84,7 +84,9 @@ def calls_in_text(text: str, offered: Offered) -> tuple[str, list[ToolCall]]:
         rest.append(_unwrapped(text[end:start]))
         end = stop + _length_of(_WRAPPERS_BEHIND.match(text, stop))
     rest.append(text[end:] if calls else text)
-    remaining = "\n".join(part for part in (piece.strip() for piece in rest) if part.strip(",;")) if calls else text
+    # Between two calls a comma is none of the text.
+    said = [rest[0], *("" if not piece.strip(",; \n") else piece for piece in rest[1:-1]), *rest[1:][-1:]]
+    remaining = "\n".join(filter(None, map(str.strip, said))) if calls else text
     if was_meant_as_call(remaining):
         raise UnreadableCall(
             'This is no call of a tool that you were given. Write <tool_call>{"name": "…", "arguments": {…}}'

@@ -5,8 +5,10 @@ from __future__ import annotations
 import email.utils
 import gzip
 import json
+import socket
 import time
 
+import openai
 import pytest
 
 from nlops.core.types import Message, Role, Tool
@@ -255,6 +257,34 @@ def test_every_way_of_hanging_ends_at_the_deadline(model, scripted_server, reply
     assert time.monotonic() - began < 0.8
 
 
+@pytest.fixture(params=["takes no connection", "never shakes hands"])
+def silent(request):
+    """The address of a server that hangs before the request can be sent."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listening:
+        port = listening.getsockname()[1]
+        if request.param == "never shakes hands":
+            yield f"https://127.0.0.1:{port}/v1"
+            return
+        waiting = [socket.socket() for _ in range(4)]
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(("127.0.0.1", port))  # the queue is full now
+        yield f"http://127.0.0.1:{port}/v1"
+        for each in waiting:
+            each.close()
+
+
+@pytest.mark.parametrize("seconds", [0.4, 60])
+def test_a_connection_that_does_not_come_about_is_given_up(silent, seconds, monkeypatch):
+    monkeypatch.setattr(bounded_http, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(openai._base_client, "INITIAL_RETRY_DELAY", 0.01)
+    began = time.monotonic()
+    with pytest.raises(ModelError, match="too long") as caught:
+        compatible_model("scripted", silent).complete(ASKED, [TOOL], Limits(timeout=seconds))
+    assert time.monotonic() - began < 1.5
+    assert caught.value.retryable
+
+
 def test_attempts_and_pauses_together_end_at_the_deadline(model, scripted_server):
     scripted_server.script = lambda request: Reply(status=500)
     began = time.monotonic()
@@ -299,14 +329,21 @@ def test_providers_are_asked_to_keep_nothing(scripted_server, settings, cache):
     assert not {"metadata", "user", "safety_identifier"} & set(request)
 
 
-def test_what_a_model_knows_of_caches_is_found_out_once(scripted_server, settings):
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"message": "Unrecognized request argument supplied: prompt_cache_options"},
+        {"message": "No.", "param": "prompt_cache_options.mode"},
+        {"message": "This model has no use for prompt_cache_options."},
+    ],
+)
+def test_what_a_model_knows_of_caches_is_found_out_once(scripted_server, settings, error):
     """Older models have one option, newer ones another, each refuses the other's."""
     settings.OPENAI_API_KEY = "k"
     model = openai_model("gpt-x")
     model._client.base_url = scripted_server.url
-    unknown = "Unrecognized request argument supplied: prompt_cache_options"
     scripted_server.script = lambda request: (
-        Reply(status=400, error={"message": unknown}) if "prompt_cache_options" in request else Reply(text="ok")
+        Reply(status=400, error=error) if "prompt_cache_options" in request else Reply(text="ok")
     )
     for _ in range(2):
         model.complete(ASKED, [TOOL], Limits())
