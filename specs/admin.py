@@ -5,7 +5,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.admin_site import ReviewAdmin, site
-from specs.models import Product, SpecVersion, ToolPolicy
+from specs.models import Example, Product, SpecVersion, ToolPolicy
 
 
 @admin.register(Product, site=site)
@@ -34,3 +34,11 @@ class ToolPolicyAdmin(ReviewAdmin):
     list_filter = ["decision", "product"]
     list_select_related = ["product", "updated_by__user"]
     search_fields = ["operation_key"]
+
+
+@admin.register(Example, site=site)
+class ExampleAdmin(ReviewAdmin):
+    list_display = ["request", "product", "language", "enabled", "origin", "updated_by", "updated_at"]
+    list_filter = ["enabled", "origin", "language", "product"]
+    list_select_related = ["product", "updated_by__user"]
+    search_fields = ["request", "note"]

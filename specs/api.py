@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
@@ -15,10 +16,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.permissions import IsOperator
+from specs.examples import example_rows
 from specs.flows import FlowError
 from specs.flows.activate_version import activate_version
+from specs.flows.save_example import save_example
 from specs.flows.upload_version import upload_version
-from specs.models import Product, SpecVersion
+from specs.models import Example, Product, SpecVersion
 
 
 class Refused(APIException):
@@ -110,6 +113,69 @@ class ActivateView(OperatorView):
         version = get_object_or_404(_versions(slug), number=number)
         version = activate_version(version, request.member)  # type: ignore[attr-defined]
         return Response(VersionSerializer(version).data)
+
+
+class ExampleSerializer(serializers.ModelSerializer[Example]):
+    steps = serializers.ListField(
+        child=serializers.DictField(),
+        help_text='calls in order: {"tool": a name, or "operation": METHOD and path, "arguments": {}, "returns": {}}',
+    )
+    inactive = serializers.SerializerMethodField(help_text="why no model is shown it now, empty when it may be shown")
+
+    class Meta:
+        model = Example
+        fields = [
+            "id", "request", "steps", "language", "note", "enabled", "origin", "inactive", "created_at", "updated_at",
+        ]  # fmt: skip
+        read_only_fields = ["origin"]
+        extra_kwargs = {"language": {"required": False, "allow_blank": True, "default": ""}}
+
+    def get_inactive(self, example: Example) -> str:
+        return str(self.context["inactive"].get(example.pk, ""))
+
+
+class ExampleListView(OperatorView):
+    """The product's examples for the prompt."""
+
+    @extend_schema(responses=ExampleSerializer(many=True))
+    def get(self, request: Request, slug: str) -> Response:
+        rows = example_rows(get_object_or_404(Product, slug=slug))
+        context = {"inactive": {row.example.pk: row.inactive for row in rows}}
+        return Response(ExampleSerializer([row.example for row in rows], many=True, context=context).data)
+
+    @extend_schema(request=ExampleSerializer, responses={201: ExampleSerializer})
+    def post(self, request: Request, slug: str) -> Response:
+        example = _saved_example(request, get_object_or_404(Product, slug=slug))
+        return Response(_example_data(example), status=status.HTTP_201_CREATED)
+
+
+class ExampleView(OperatorView):
+    """One example."""
+
+    @extend_schema(responses=ExampleSerializer)
+    def get(self, request: Request, slug: str, pk: UUID) -> Response:
+        return Response(_example_data(get_object_or_404(Example, product__slug=slug, pk=pk)))
+
+    @extend_schema(request=ExampleSerializer, responses=ExampleSerializer)
+    def put(self, request: Request, slug: str, pk: UUID) -> Response:
+        example = get_object_or_404(Example.objects.select_related("product"), product__slug=slug, pk=pk)
+        return Response(_example_data(_saved_example(request, example.product, example)))
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, slug: str, pk: UUID) -> Response:
+        get_object_or_404(Example, product__slug=slug, pk=pk).delete()
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _saved_example(request: Request, product: Product, example: Example | None = None) -> Example:
+    data = ExampleSerializer(data=request.data, context={"inactive": {}})
+    data.is_valid(raise_exception=True)
+    return save_example(product, **data.validated_data, member=request.member, example=example)  # type: ignore[attr-defined]
+
+
+def _example_data(example: Example) -> Any:
+    inactive = {row.example.pk: row.inactive for row in example_rows(example.product)}
+    return ExampleSerializer(example, context={"inactive": inactive}).data
 
 
 def _versions(slug: str) -> QuerySet[SpecVersion]:

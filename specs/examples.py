@@ -43,6 +43,11 @@ class ExampleRow:
     #: why no model is shown it now, "" when it may be shown
     inactive: str
 
+    @property
+    def calls(self) -> list[str]:
+        """METHOD and path, or the name of nlops's own tool, of each call."""
+        return [str(step.get("operation") or step.get("tool")) for step in self.example.steps]
+
 
 def example_rows(product: Product) -> list[ExampleRow]:
     """The product's examples, each with why it is inactive."""

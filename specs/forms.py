@@ -85,6 +85,29 @@ class ConnectionForm(forms.ModelForm):
         self.add_error(field, rest if field else message)
 
 
+class ExampleForm(forms.Form):
+    """An example for the prompt; the flow checks the calls."""
+
+    request = forms.CharField(
+        max_length=500,
+        label="Request",
+        help_text="In a person's words, such as: Get the details of user1 and create a new user with those",
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+    steps = forms.JSONField(
+        label="Calls",
+        help_text='A JSON list, in order: [{"tool": "get_user", "arguments": {"username": "user1"}, "returns": …}]. '
+        "A tool has its name, or METHOD and path. Write [[secret:NAME]] for a secret.",
+        widget=forms.Textarea(attrs={"rows": 10, "spellcheck": "false", "class": "mono"}),
+        error_messages={"invalid": "This is no JSON. Look for a missing quote, comma or bracket."},
+    )
+    language = forms.CharField(
+        required=False, max_length=10, label="Language", help_text="ISO 639-1, such as ko; empty: found by itself"
+    )
+    note = forms.CharField(required=False, max_length=300, label="Note")
+    enabled = forms.BooleanField(required=False, initial=True, label="May be shown to models")
+
+
 def guess_connection(version: SpecVersion) -> dict[str, Any]:
     """What the description says about reaching the product, as a form's initial values."""
     urls = [server.get("url", "") if isinstance(server, dict) else str(server) for server in version.servers]

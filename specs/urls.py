@@ -1,6 +1,6 @@
 from django.urls import path
 
-from specs import views
+from specs import example_views, views
 
 urlpatterns = [
     path("products/", views.ProductsView.as_view(), name="products"),
@@ -16,4 +16,6 @@ urlpatterns = [
         views.WhitelistServiceView.as_view(),
         name="whitelist_service",
     ),
+    path("products/<slug:slug>/examples/", example_views.ExamplesView.as_view(), name="product_examples"),
+    path("products/<slug:slug>/examples/<uuid:pk>/", example_views.ExampleView.as_view(), name="product_example"),
 ]

@@ -11,12 +11,14 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts.context import tenant_context
 from accounts.models import Member, MemberRole, Tenant, User
+from nlops.management.demo_examples import EXAMPLES
 from specs.flows.activate_version import activate_version
 from specs.flows.process_version import process_version
 from specs.flows.save_connection import save_connection
+from specs.flows.save_example import save_example
 from specs.flows.set_policy import set_default_policies
 from specs.flows.upload_version import upload_version
-from specs.models import AuthKind, Connection, Product, VersionStatus
+from specs.models import AuthKind, Connection, ExampleOrigin, Product, VersionStatus
 
 ROLES = {
     "acme": (MemberRole.CUSTOMER, MemberRole.OPERATOR, MemberRole.REVIEWER),
@@ -108,6 +110,7 @@ def _product(tenant: Tenant, url: str, description: bytes, client: tuple[str, st
         if product.active_version is None:
             activate_version(version, operator)
             set_default_policies(product, operator)
+        _examples(product)
         connection = Connection.objects.filter(product=product).first()
         # The demo's ports may change from run to run.
         if connection is None or connection.base_url != url:
@@ -119,3 +122,11 @@ def _product(tenant: Tenant, url: str, description: bytes, client: tuple[str, st
                 secret=client[1],
                 token_url="/auth/token",  # noqa: S106  # an address  # nosec B106
             )
+
+
+def _examples(product: Product) -> None:
+    """The example library, once: what an operator changed or deleted stays so."""
+    if product.examples.exists():
+        return
+    for request, steps, language, note in EXAMPLES:
+        save_example(product, request=request, steps=steps, language=language, note=note, origin=ExampleOrigin.SEEDED)
