@@ -51,7 +51,7 @@ def find_rows(body: Json) -> tuple[str, ...] | None:
         return ()
     if not isinstance(body, dict):
         return None
-    lists = [key for key, value in body.items() if isinstance(value, list) and plain(key) not in _ABOUT - {"result"}]
+    lists = [key for key, value in body.items() if isinstance(value, list) and plain(key) not in _ABOUT]
     others = [key for key in body if plain(key) not in _ABOUT and key not in lists and not key.startswith("_")]
     named = [key for key in _LIST_FIELDS if key in lists]
     if len(lists) == 1 and (not others or (named and not {"id", "name", "uuid"} & set(body))):
@@ -294,7 +294,7 @@ class Pager:
 
     def _named(self, wanted: Iterable[str]) -> str:
         """The operation's parameter with the first of these names that it has; moments are no place in a list."""
-        names = {plain(name): name for name, schema in self.parameters.items() if not _is_moment(schema)}
+        names = {plain(name): name for name, schema in self.parameters.items() if _is_place(schema)}
         return next((names[name] for name in wanted if name in names), "")
 
     def _says_it_ends(self, body: Json) -> bool:
@@ -390,8 +390,11 @@ def _is_number(schema: Json) -> bool:
     return any(one in ("integer", "number", None) for one in kinds)
 
 
-def _is_moment(schema: Json) -> bool:
-    return isinstance(schema, dict) and "date" in str(schema.get("format", ""))
+def _is_place(schema: Json) -> bool:
+    """Whether it may be a place in a list: no moment, no object, no list."""
+    if not isinstance(schema, dict):
+        return True
+    return "date" not in str(schema.get("format", "")) and schema.get("type") not in ("object", "array", "boolean")
 
 
 def _is_same(here: str, there: str) -> bool:

@@ -38,7 +38,7 @@ class Content:
 class Body:
     """What a body says."""
 
-    #: JSON value, or text; None when there is none that can be shown
+    #: JSON value, or text; None when there is none that can be shown; of what was cut off, its beginning
     value: Json
     #: why it is no data, in words for the person; "" when it is
     problem: str = ""
@@ -199,10 +199,18 @@ def _cut_off(content: Content, content_type: str, status: int) -> Body:
     if status >= 400:
         return Body(_text(_as_utf8(content.data[:20_000], content_type)))
     return Body(
-        None,
+        _beginning(content.data, content_type),
         f"The product sent more than {size_in_words(len(content.data))}, which is more than nlops reads. Ask for less "
         "at a time: a shorter period, a narrower filter or fewer entries.",
     )
+
+
+def _beginning(data: bytes, content_type: str) -> Json:
+    """The beginning of a JSON value that was cut off, as far as it is whole; None for what is no JSON."""
+    try:
+        return _storable(jiter.from_json(_as_utf8(data, content_type), allow_inf_nan=False, partial_mode=True))
+    except ValueError:
+        return None
 
 
 def _json_lines(data: bytes) -> Body:

@@ -105,7 +105,8 @@ def call_operation(
         request = request.with_headers(
             {operation.idempotency_header: header_text(idempotency_key, operation.idempotency_header)}
         )
-    return send_authorized(request, connection)
+    response = send_authorized(request, connection)
+    return replace(response, body=None) if response.truncated and response.problem else response
 
 
 def send_authorized(request: Request, connection: Connection, *, until: float | None = None) -> Response:

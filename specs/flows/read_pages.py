@@ -63,7 +63,7 @@ def pages(
         operation.schema,
         connection.auth_name if connection.auth_kind == AuthKind.API_KEY_QUERY else "",
     )
-    response = send_authorized(request, connection, until=until)
+    response = _beginning_of(send_authorized(request, connection, until=until))
     path = find_rows(response.body) if _is_good(response) else None
     rows = rows_at(response.body, path) if path is not None else []
     is_whole = path is None or not is_readable(operation) or pager.is_asked_for(operation.bindings, arguments)
@@ -72,8 +72,10 @@ def pages(
     while True:
         count += len(rows)
         total = total_of(response.body, response.headers, count) if path is not None else None
-        following = pager.after(request, response, rows, count)
-        more = (total is not None and total > count) or (following is not None and not pager.guessed)
+        # What was cut off for its size has no end of its own to go on from.
+        following = None if response.truncated else pager.after(request, response, rows, count)
+        told = following is not None and not pager.guessed
+        more = told or response.truncated or (total is not None and total > count)
         yield Page(response, path, rows, total, more, perhaps=following is not None and not is_whole)
         if following is None or is_whole:
             return
@@ -86,6 +88,17 @@ def pages(
             # An empty page ends the list; one that came before says that the product ignores how it is asked.
             yield Page(response, path, [], total, more=total is not None and total > count)
             return
+
+
+def _beginning_of(response: Response) -> Response:
+    """A list that was cut off for its size, without the row at the cut; of anything else that is too large, nothing."""
+    if not (response.truncated and response.problem):
+        return response
+    path = find_rows(response.body)
+    rows = rows_at(response.body, path)[:-1] if path is not None else []
+    if path is None or not rows:
+        return replace(response, body=None)
+    return replace(response, body=with_rows(response.body, path, rows), problem="")
 
 
 def _next_page(request: Request, connection: Connection, until: float, patience: float) -> Response | None:

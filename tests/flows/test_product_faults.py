@@ -168,7 +168,11 @@ def told_model(server: Any) -> dict[str, Any]:
         (reply("302 Found", b"", "Location: http://evil.example/x"), "elsewhere to http://evil.example/x (HTTP 302)"),
         (reply("307 Moved", b"", "Location: /users/bob"), "nlops does not follow"),
         (reply("304 Not Modified"), "nothing has changed (HTTP 304)"),
-        (reply("200 OK", b"[" + b"1," * 4_000_000 + b"1]"), "more than nlops reads. Ask for less at a time"),
+        (reply("200 OK", b'{"a": "' + b"x" * 8_000_000 + b'"}'), "more than nlops reads. Ask for less at a time"),
+        (
+            reply("200 OK", b"x" * 8_000_000, "Content-Type: text/plain"),
+            "more than nlops reads. Ask for less at a time",
+        ),
         (reply("200 OK", b"xx", "Content-Encoding: gzip"), "can't be unpacked"),
         (
             reply("500 Oops", PAGE, HTML),
@@ -266,6 +270,7 @@ def test_a_write_without_a_clear_answer_is_in_doubt_and_not_repeated(chat, produ
     [
         (reply("201 Created", b""), "Created the user bob."),
         (reply("201 Created", b"{broken"), "Created the user bob."),
+        (reply("202 Accepted", b""), "Created the user bob. The product took it on and may still be working on it."),
         (reply("200 OK", b"[" + b"1," * 4_000_000 + b"1]"), "Created the user bob."),
     ],
 )
@@ -358,3 +363,12 @@ def test_a_refused_password_is_tried_once(chat, product, scripted_server):
     text = read(chat, scripted_server)
     assert "refused the user name or password of the connection to Users (HTTP 400). An operator can correct" in text
     assert product.requests == ["POST /token"]
+
+
+def test_of_a_list_that_is_too_large_the_beginning_is_shown(chat, product, scripted_server):
+    rows = [{"name": f"user{number}", "about": "x" * 1000} for number in range(8000)]
+    product.will(reply("200 OK", {"items": rows}))
+    scripted_server.will(Reply(calls=[("list_users", {})]), Reply(text=""))
+    chat.say("List all users")
+    assert chat.state.answer.text == "Here are the first 100 users; there are more."
+    assert len(product.requests) == 1

@@ -161,7 +161,7 @@ def test_200_mb_are_not_read(ask):
 
     response = ask(flood, max_bytes=1_000_000)
     assert response.truncated
-    assert response.body is None
+    assert set(response.body[:-1]) == {"0123456"}
     assert response.problem.startswith("The product sent more than 1.0 MB, which is more than nlops reads. Ask for")
     assert response.size < 2_000_000
     time.sleep(0.2)
