@@ -38,6 +38,27 @@ class IsOperator(IsMember):
         return super().has_permission(request, view) and request.member.is_operator  # type: ignore[attr-defined]
 
 
+class IsOperatorOrReviewer(IsMember):
+    """The member is an operator, a reviewer or an owner of the tenant."""
+
+    message = "This needs the role operator or reviewer. Ask the owner of your tenant."
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        if not super().has_permission(request, view):
+            return False
+        member = request.member  # type: ignore[attr-defined]
+        return member.is_operator or member.is_reviewer
+
+
+class IsReviewer(IsMember):
+    """The member is a reviewer or owner of the tenant."""
+
+    message = "This needs the role reviewer. Ask the owner of your tenant."
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return super().has_permission(request, view) and request.member.is_reviewer  # type: ignore[attr-defined]
+
+
 class MemberRequired(AccessMixin, View):
     """Page views for members: anonymous visitors sign in first; users without a tenant are told so."""
 

@@ -10,7 +10,19 @@ from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
 from accounts.admin_site import ReviewAdmin, sees_tenant, site
-from conversations.models import Approval, Call, Conversation, Event, Feedback, Flag, Run
+from conversations.models import (
+    Approval,
+    Call,
+    Conversation,
+    Feedback,
+    Flag,
+    PromptActivation,
+    PromptVersion,
+    Run,
+    UsageDay,
+)
+from conversations.querysets import shown_events
+from conversations.replay import turns
 
 
 @admin.register(Conversation, site=site)
@@ -43,7 +55,7 @@ class ConversationAdmin(ReviewAdmin):
         runs = conversation.runs.prefetch_related("feedback__member__user", "flags").order_by("number")
         context = {
             "runs": runs,
-            "events": Event.objects.filter(conversation=conversation).order_by("sequence"),
+            "events": shown_events().filter(conversation=conversation).order_by("sequence"),
             "calls": Call.objects.filter(run__conversation=conversation).select_related("operation"),
         }
         return render_to_string("admin/transcript.html", context)
@@ -102,14 +114,45 @@ class FeedbackAdmin(ReviewAdmin):
 
 @admin.register(Run, site=site)
 class RunAdmin(ReviewAdmin):
-    list_display = ["request", "status", "conversation", "model", "prompt_tokens", "created_at", "finished_at"]
+    list_display = ["request", "status", "conversation", "model", "prompt_tokens", "cost", "created_at", "finished_at"]
     list_filter = ["status", "model"]
     list_select_related = ["conversation"]
     search_fields = ["request"]
     fields = [
-        "conversation", "number", "request", "status", "model", "prompt_version", "prompt_tokens", "completion_tokens",
-        "created_at", "finished_at",
+        "conversation", "number", "request", "status", "model", "prompt", "prompt_tokens", "cached_tokens",
+        "completion_tokens", "cost", "created_at", "finished_at", "seen_by_the_model",
     ]  # fmt: skip
+    readonly_fields = ["seen_by_the_model"]
+
+    class Media:
+        css = {"all": ["transcript.css"]}
+
+    @display(description="What the model saw")
+    def seen_by_the_model(self, run: Run) -> SafeString:
+        """Every model request, rebuilt from the run's prompt and its events."""
+        return render_to_string("admin/turns.html", {"turns": turns(run)})
+
+
+@admin.register(PromptVersion, site=site)
+class PromptVersionAdmin(ReviewAdmin):
+    list_display = ["number", "origin", "sha256", "note", "author", "created_at"]
+    list_filter = ["origin"]
+    list_select_related = ["author__user"]
+    search_fields = ["text", "note", "sha256"]
+
+
+@admin.register(PromptActivation, site=site)
+class PromptActivationAdmin(ReviewAdmin):
+    list_display = ["number", "version", "is_roll_back", "by", "created_at"]
+    list_select_related = ["version", "by__user"]
+
+
+@admin.register(UsageDay, site=site)
+class UsageDayAdmin(ReviewAdmin):
+    list_display = ["day", "member", "model", "requests", "prompt_tokens", "cached_tokens", "completion_tokens", "cost"]
+    list_filter = ["model"]
+    list_select_related = ["member__user"]
+    date_hierarchy = "day"
 
 
 @admin.register(Approval, site=site)

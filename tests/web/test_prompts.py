@@ -13,8 +13,12 @@ from conversations.flows.activate_prompt import activate_prompt
 from conversations.flows.save_prompt import PromptRefused, save_prompt
 from conversations.ledger import add_to_ledger
 from conversations.models import PromptActivation, PromptVersion, Run
-from conversations.prompting import active_version, add_version, shipped_version
+from conversations.prompting import active_version, add_version, prompted, shipped_version
+from conversations.recording import append_events
 from nlops.core import prompts
+from nlops.core.tools import OWN_TOOLS
+from nlops.core.types import Message, Role
+from nlops.llm.base import Limits
 from tests.web.conftest import make_product, make_run
 
 OURS = "You help {products}.\n{examples}\nNow: {now}"
@@ -164,3 +168,64 @@ def test_usage_is_shown_by_member_and_day_and_as_csv(acme, globex, browse):
 
 def test_two_versions_of_the_same_number_can_not_be_made_at_once(acme):
     assert [add_version(acme.tenant.pk, f"{OURS} {n}").number for n in range(3)] == [1, 2, 3]
+
+
+def test_the_rest_api_writes_lists_and_activates_versions(acme, browse):
+    client = browse(acme.operator)
+    made = client.post("/api/v1/prompts/", {"text": OURS, "note": "n"}, content_type="application/json")
+    assert made.status_code == 201, made.content
+    assert (made.json()["origin"], made.json()["author"], made.json()["is_active"]) == (
+        "tenant",
+        "operator@acme.example",
+        False,
+    )
+    number = made.json()["number"]
+    assert client.post(f"/api/v1/prompts/{number}/activate/").json()["is_active"]
+    assert [entry["is_active"] for entry in client.get("/api/v1/prompts/").json()].count(True) == 1
+    refused = client.post("/api/v1/prompts/", {"text": "x"}, content_type="application/json")
+    assert refused.status_code == 409
+    assert "{products}" in refused.json()["detail"]
+    assert client.post("/api/v1/prompts/0/activate/").json()["text"] == prompts.SHIPPED
+    assert browse(acme.reviewer).post(f"/api/v1/prompts/{number}/activate/").status_code == 403
+    assert browse(acme.customer).get("/api/v1/prompts/").status_code == 403
+
+
+def test_usage_by_rest_takes_a_period(acme, browse):
+    finished(acme.customer, cost=1_500_000)
+    client = browse(acme.operator)
+    [row] = client.get("/api/v1/usage/?by=day").json()
+    assert (row["requests"], row["cost"]) == (1, 1_500_000)
+    assert client.get("/api/v1/usage/?since=2020-01-01&until=2020-12-31").json() == []
+    assert client.get("/api/v1/usage/?by=weather").status_code == 400
+    assert browse(acme.reviewer).get("/api/v1/usage/").status_code == 403
+
+
+def test_only_reviewers_read_what_a_model_saw_and_the_transcript_of_a_member_has_no_prompts(acme, globex, browse):
+    run = make_run(acme.customer)
+    append_prompted(run)
+    [turn] = browse(acme.reviewer).get(f"/api/v1/runs/{run.pk}/turns/").json()
+    assert turn["is_intact"]
+    assert [message["role"] for message in turn["messages"]] == ["system", "user"]
+    assert turn["tools"][0]["is_unchanged"]
+    page = browse(acme.reviewer).get(f"/admin/conversations/run/{run.pk}/change/").content.decode()
+    assert "The rules of this run" in page
+    customer = browse(acme.customer)
+    assert customer.get(f"/api/v1/runs/{run.pk}/turns/").status_code == 403
+    assert "prompted" not in customer.get(f"/api/v1/runs/{run.pk}/").content.decode()
+    assert browse(globex.reviewer).get(f"/api/v1/runs/{run.pk}/turns/").status_code == 404
+
+
+def test_the_admin_lists_prompts_and_usage(acme, browse):
+    activate_prompt(acme.operator, save_prompt(acme.operator, OURS))
+    finished(acme.customer, cost=1)
+    client = browse(acme.owner)
+    for model in ("promptversion", "promptactivation", "usageday", "run"):
+        assert client.get(f"/admin/conversations/{model}/").status_code == 200
+    assert client.get("/admin/specs/example/").status_code == 200
+
+
+def append_prompted(run: Run) -> None:
+    run.system_prompt = "The rules of this run"
+    messages = [Message(Role.SYSTEM, run.system_prompt), Message(Role.USER, run.request)]
+    append_events(run, [prompted(run, messages, OWN_TOOLS, Limits(), [])])
+    run.save()
