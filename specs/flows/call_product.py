@@ -50,6 +50,8 @@ log = structlog.get_logger(__name__)
 TOKEN_TIMEOUT_SECONDS = 10.0
 #: Seconds after which the claim of a worker that renews a token is void: refreshing and then signing in fit in.
 CLAIM_SECONDS = 2 * TOKEN_TIMEOUT_SECONDS + 2
+#: Seconds in which refused credentials are not tried again, by anybody: products lock accounts.
+REFUSED_SECONDS = 5.0
 #: Seconds between two looks at a token that another worker renews.
 LOOK_SECONDS = 0.05
 #: Part of a run's lease that a call may take, signing in and repeating included.
@@ -210,6 +212,9 @@ def _claim_renewal(connection: Connection, refused: str, claim: uuid.UUID) -> st
         if row.renewal_until is None or row.renewal_until <= timezone.now():
             row.renewal_token, row.renewal_until = claim, timezone.now() + timedelta(seconds=CLAIM_SECONDS)
             row.save(update_fields=["renewal_token", "renewal_until"])
+        elif row.renewal_token is None:
+            # Nobody's turn: the credentials were refused just now.
+            raise CredentialsRefused(_refusal(row, "a moment ago, for another request; not tried again so soon"))
         _take_over(connection, row)
         return ""
 
@@ -221,15 +226,16 @@ def _take_over(connection: Connection, row: Connection) -> None:
 
 def _exchange(connection: Connection, claim: uuid.UUID) -> str:
     """New tokens from the product, stored if the claim still holds: it goes with a change of the connection, too."""
-    kept: dict[str, object] = {}
+    end: dict[str, object] = {"renewal_until": None}
     try:
         tokens = _refreshed(connection, _tokens(connection).get("refresh_token", "")) or _signed_in(connection)
-        kept = _as_kept(connection, tokens)
+        end |= _as_kept(connection, tokens)
+    except CredentialsRefused:
+        end["renewal_until"] = timezone.now() + timedelta(seconds=REFUSED_SECONDS)
+        raise
     finally:
         with tenant_context(connection.tenant_id):
-            Connection.objects.filter(pk=connection.pk, renewal_token=claim).update(
-                renewal_token=None, renewal_until=None, **kept
-            )
+            Connection.objects.filter(pk=connection.pk, renewal_token=claim).update(renewal_token=None, **end)
     return tokens["access_token"]
 
 
@@ -254,11 +260,15 @@ def _signed_in(connection: Connection) -> dict[str, str]:
     fields = {"grant_type": "password", "username": connection.username, "password": _secret(connection)}
     response = send(form_request(url, fields), timeout=TOKEN_TIMEOUT_SECONDS, total=TOKEN_TIMEOUT_SECONDS)
     if response.status in (400, 401, 403):
-        raise CredentialsRefused(
-            f"{_host(connection)} refused the user name or password of {_named(connection)} "
-            f"(HTTP {response.status}). An operator can correct them in the product's connection."
-        )
+        raise CredentialsRefused(_refusal(connection, f"HTTP {response.status}"))
     return _tokens_in(response, connection)
+
+
+def _refusal(connection: Connection, how: str) -> str:
+    return (
+        f"{_host(connection)} refused the user name or password of {_named(connection)} ({how}). An operator can "
+        "correct them in the product's connection."
+    )
 
 
 def _tokens_in(response: Response, connection: Connection) -> dict[str, str]:

@@ -448,10 +448,48 @@ def test_the_claim_of_a_worker_that_died_ends_by_itself(product, service):
 
 
 def test_a_sign_in_that_fails_leaves_no_claim(product, service):
-    oauth(product, service, secret="wrong")
+    oauth(product, service, token_url="/elsewhere")
     with pytest.raises(SignInFailed):
         call_operation(operation(product), Connection.objects.get(), {})
     assert Connection.objects.get().renewal_until is None
+
+
+def test_refused_credentials_are_not_tried_again_at_once_unless_they_are_changed(product, service):
+    oauth(product, service, secret="wrong")
+    for _ in range(3):
+        with pytest.raises(SignInFailed, match="refused the user name or password of the connection to Things"):
+            call_operation(operation(product), Connection.objects.get(), {})
+    assert service.grants == ["password"]
+    oauth(product, service)
+    assert call_operation(operation(product), Connection.objects.get(), {}).status == 200
+    assert service.grants == ["password"] * 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_several_workers_with_a_wrong_password_one_tries_it(service, clean_cache):
+    people = make_people("acme")
+    with tenant_context(people.tenant.pk):
+        product = make_product(people.tenant)
+        oauth(product, service, secret="wrong")
+        copies = [Connection.objects.select_related("product").get() for _ in range(4)]
+        things = operation(product)
+    refused: list[str] = []
+
+    def work(connection: Connection) -> None:
+        try:
+            call_operation(things, connection, {})
+        except SignInFailed as error:
+            refused.append(str(error))
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=work, args=(connection,)) for connection in copies]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(refused) == 4
+    assert service.grants == ["password"]
 
 
 def test_a_token_of_settings_that_were_changed_meanwhile_is_not_kept(product, service):
