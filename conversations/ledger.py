@@ -6,9 +6,10 @@ import datetime
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
-from django.db.models import Count, F, QuerySet, Sum
+from django.db.models import Count, F, Sum
 from django.db.models.functions import TruncDate
 
 from conversations.models import Run, UsageDay
@@ -64,7 +65,7 @@ class UsageRow:
     def add(self, amounts: Iterable[int]) -> None:
         """Add amounts in the order of AMOUNTS."""
         for name, amount in zip(AMOUNTS, amounts, strict=True):
-            setattr(self, name, getattr(self, name) + (amount or 0))
+            setattr(self, name, getattr(self, name) + amount)
 
 
 #: What the sums can be made by, and the name of those whose member is gone.
@@ -80,7 +81,7 @@ def usage(first: datetime.date, last: datetime.date, by: str) -> list[UsageRow]:
     rows: dict[str, UsageRow] = {}
     for key, *amounts in [*_finished(first, last, by), *_open(first, last, by)]:
         name = GONE if key is None else str(key)
-        rows.setdefault(name, UsageRow(name)).add(amounts)
+        rows.setdefault(name, UsageRow(name)).add(int(amount or 0) for amount in amounts)
     if by == "day":
         return sorted(rows.values(), key=lambda row: row.key)
     return sorted(rows.values(), key=lambda row: (-row.cost, -row.prompt_tokens - row.completion_tokens, row.key))
@@ -94,7 +95,7 @@ def total(rows: Iterable[UsageRow]) -> UsageRow:
     return result
 
 
-def _finished(first: datetime.date, last: datetime.date, by: str) -> QuerySet[UsageDay, tuple[object, ...]]:
+def _finished(first: datetime.date, last: datetime.date, by: str) -> Iterable[tuple[Any, ...]]:
     key = {"member": "member__user__email", "day": "day", "model": "model"}[by]
     found = UsageDay.objects.filter(day__gte=first, day__lte=last).order_by().values(key)
     return found.annotate(**{f"sum_{name}": Sum(name) for name in AMOUNTS}).values_list(
@@ -102,10 +103,11 @@ def _finished(first: datetime.date, last: datetime.date, by: str) -> QuerySet[Us
     )
 
 
-def _open(first: datetime.date, last: datetime.date, by: str) -> QuerySet[Run, tuple[object, ...]]:
+def _open(first: datetime.date, last: datetime.date, by: str) -> Iterable[tuple[Any, ...]]:
     """Requests that are not in the ledger yet: few, found by an index."""
     key = {"member": "conversation__member__user__email", "day": "on_day", "model": "model"}[by]
-    found = Run.objects.filter(finished_at=None).annotate(on_day=TruncDate("created_at", tzinfo=datetime.UTC))
-    found = found.filter(on_day__gte=first, on_day__lte=last).order_by().annotate(key=F(key)).values("key")
+    on_day = TruncDate("created_at", tzinfo=datetime.UTC)
+    runs = Run.objects.filter(finished_at=None).annotate(on_day=on_day)
+    found = runs.filter(on_day__gte=first, on_day__lte=last).order_by().annotate(key=F(key)).values("key")
     sums = {f"sum_{name}": Sum(name) for name in AMOUNTS if name != "requests"}
     return found.annotate(sum_requests=Count("pk"), **sums).values_list("key", *(f"sum_{name}" for name in AMOUNTS))

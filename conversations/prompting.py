@@ -37,7 +37,7 @@ def active_version(tenant_id: uuid.UUID) -> PromptVersion:
     )
     versions = list(found)
     for version in versions:
-        if version.pk == version.chosen:  # type: ignore[attr-defined]
+        if version.pk == version.chosen:
             return version
     return versions[0] if versions else shipped_version(tenant_id)
 

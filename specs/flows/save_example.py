@@ -49,7 +49,7 @@ def save_example(
     with transaction.atomic():
         Product.objects.select_for_update().get(pk=product.pk)
         others = Example.objects.filter(product=product, request=request)
-        if others.exclude(pk=example.pk if example else None).exists():
+        if (others.exclude(pk=example.pk) if example else others).exists():
             raise FlowError("There is an example for exactly this request already; change that one.")
         example = example or Example(tenant_id=product.tenant_id, product=product, origin=origin)
         example.request, example.steps = request, checked
