@@ -15,6 +15,7 @@ from datetime import datetime, tzinfo
 from http import HTTPStatus
 from typing import Final
 
+from nlops.core.phrases import done, has_noun, listed, noun, say, spoken
 from nlops.core.secrets import is_secret_name
 from nlops.core.types import Answer, CallRecord, CallStatus, Decision, Effect, Json, Tool
 from nlops.core.views import HIDDEN, argument_label, display
@@ -44,7 +45,7 @@ def render(calls: Sequence[CallRecord], tools: Mapping[str, Tool], zone: tzinfo 
         blocks.extend(told.blocks)
         listing = _listing_for(call, tool, tools)
         if listing is not None:
-            sentences.append("The list shows which there are.")
+            sentences.append(say("list_shows"))
             suggestions.append(_title(listing)[:1].upper() + _title(listing)[1:])
     text = " ".join(dict.fromkeys(_sentence(text) for text in sentences if text))
     return Answer(text, tuple(blocks), tuple(dict.fromkeys(suggestions)))
@@ -78,18 +79,17 @@ def _told(call: CallRecord, tool: Tool, zone: tzinfo | None) -> _Told:
     if call.status is CallStatus.REJECTED:
         return _Told(_rejected(call, tool, what))
     if call.status is CallStatus.IN_DOUBT:
-        return _Told(f"It is not known whether this was done: {what}. Please check it before you try again.")
-    reason = f" {_sentence(call.error)}" if call.error else ""
-    return _Told(f"This was not done: {what}.{reason}")
+        return _Told(say("check_doubt", what=what))
+    return _Told(say("not_done", what=what, reason=_sentence(call.error)))
 
 
 def _rejected(call: CallRecord, tool: Tool, what: str) -> str:
-    reason = f" Reason: {call.error}" if call.error else ""
+    reason = say("reason", error=call.error) if call.error else ""
     if tool.decision is Decision.APPROVE and call.decided_by:
-        return _sentence(f"{call.decided_by} rejected this, so nothing was changed: {what}.{reason}")
+        return _sentence(say("rejected_by", who=call.decided_by, what=what, reason=reason))
     if call.decided_by:
-        return _sentence(f"You said no, so nothing was changed: {what}.{reason}")
-    return _sentence(f"This was not done: {what}.{reason}")
+        return _sentence(say("you_said_no", what=what, reason=reason))
+    return _sentence(say("not_done_reason", what=what, reason=reason))
 
 
 def _failed(call: CallRecord, tool: Tool) -> str:
@@ -98,36 +98,34 @@ def _failed(call: CallRecord, tool: Tool) -> str:
     what = _what(call, tool)
     match status:
         case 0:
-            return f"This was not done: {what}. {said}".strip()
+            return say("not_done", what=what, reason=said).strip()
         case 404 | 410:
-            return f"The product found no {_missing(call, tool)} ({status}). {said} Check the name."
+            return say("not_found", what=_missing(call, tool), status=status, said=said)
         case 401:
-            hint = "An operator can check the credentials of the connection."
-            return f"The product did not accept the connection's sign-in ({status}). {said} {hint}"
+            return say("no_sign_in", status=status, said=said)
         case 403:
-            hint = "The connection lacks the right to do it; an operator can change that."
-            return f"The product does not allow this ({status}): {what}. {said} {hint}"
+            return say("forbidden", status=status, what=what, said=said)
         case 409:
-            return f"The product refused it ({status}): {said} {_conflict_hint(tool)}"
+            return say("refused_with_hint", status=status, said=said, hint=_conflict_hint(tool))
         case 429:
-            return f"The product is too busy just now ({status}). {said} Try again in a moment."
+            return say("too_busy", status=status, said=said)
         case _ if status >= 500:
-            return f"The product had a fault of its own ({status}): {what}. {said} Try again later."
+            return say("own_fault", status=status, what=what, said=said)
         case _ if status < 400:
-            return f"This did not work: {what}. {said}".strip()
-    return f"The product refused it ({status}): {said}"
+            return say("did_not_work", what=what, said=said).strip()
+    return say("refused_by_product", status=status, said=said)
 
 
 def _missing(call: CallRecord, tool: Tool) -> str:
     """What was not there: "user bob" when the path ends with it, else the whole call."""
     name = re.search(r"\{([^{}]+)\}$", tool.path)
     if name and _is_plain(name[1], call.arguments.get(name[1])):
-        return f"{_noun(tool)} {_short(call.arguments[name[1]])}"
-    return f"such thing: {_what(call, tool)}"
+        return f"{_kind(_noun(tool))} {_short(call.arguments[name[1]])}"
+    return say("such_thing", what=_what(call, tool))
 
 
 def _conflict_hint(tool: Tool) -> str:
-    return "Try another name." if tool.method == "POST" else "Look at its present state first."
+    return say("try_another_name") if tool.method == "POST" else say("look_at_state")
 
 
 def _sentence(text: str) -> str:
@@ -304,42 +302,48 @@ def _reveals(tool: Tool) -> bool:
 
 
 def _read(call: CallRecord, tool: Tool, body: Json, view: _View) -> _Told:
-    noun = _noun(tool)
+    kind = _noun(tool)
     rows = _rows(body)
     if rows is not None:
-        return _listed(rows, body, noun, view)
+        return _listed(rows, body, kind, view)
     if isinstance(body, dict):
         if not body:
-            return _Told(f"The product answered with an empty {noun}.")
-        return _Told(_here(call, tool, body, noun), (view.details(body, ""),))
+            return _Told(say("empty_thing", noun=_kind(kind)))
+        return _Told(_here(call, tool, body, kind), (view.details(body, ""),))
     if body is None or body == "":
-        return _Told(f"Done: {_what(call, tool)}. The product sent nothing back.")
+        return _Told(say("nothing_back", what=_what(call, tool)))
     text = _plain_text(str(body)) if isinstance(body, str) else display(body)
-    return _Told(f"The product answered: {text[:1000]}")
+    return _Told(say("product_answered", text=text[:1000]))
 
 
-def _here(call: CallRecord, tool: Tool, body: dict[str, Json], noun: str) -> str:
+def _here(call: CallRecord, tool: Tool, body: dict[str, Json], kind: str) -> str:
     name = _name_of(body, call, tool)
-    if tool.path.rstrip("/").endswith("}") or name:
-        return f"Here is the {noun} {name}.".replace(" .", ".")
-    return f"Here is the {noun}."
+    return say("here_is_named", noun=_kind(kind), name=name) if name else say("here_is", noun=_kind(kind))
 
 
-def _listed(rows: list[Json], body: Json, noun: str, view: _View) -> _Told:
-    nouns = _plural(noun)
+def _kind(english: str, count: int | None = 1) -> str:
+    """The kind of thing in the person's language; in the plural for any other count than one, or None."""
+    if spoken() == "en":
+        return english if count == 1 else _plural(english)
+    return noun(english, count) if has_noun(english) else (english if count == 1 else _plural(english))
+
+
+def _listed(rows: list[Json], body: Json, kind: str, view: _View) -> _Told:
     if not rows:
-        return _Told(f"No {nouns} found.")
-    total = _total(body)
+        return _Told(say("none_found", nouns=_kind(kind, None)))
+    known = _total(body)
+    total = known if known is not None and known > min(len(rows), ROWS) else None
     shown = min(len(rows), ROWS)
-    of = f" of {total:,}" if total is not None and total > shown else ""
-    more = bool(of) or shown < len(rows) or _has_next(body)
-    if not of and shown < len(rows) and not _has_next(body):
-        of = f" of {len(rows):,}"
-    if not more:
-        count = f"{len(rows):,} {noun if len(rows) == 1 else nouns}"
-        return _Told(f"Found {count}.", (view.table(rows, count),))
-    tail = f"the first {shown:,}{of} {nouns}" if of else f"the first {shown:,} {nouns}; there are more"
-    return _Told(f"Here are {tail}.", (view.table(rows[:ROWS], f"first {shown:,}{of}"),))
+    if total is None and shown < len(rows) and not _has_next(body):
+        total = len(rows)
+    if total is not None:
+        sentence = say("first_of", shown=shown, total=total, nouns=_kind(kind, None))
+        return _Told(sentence, (view.table(rows[:ROWS], say("caption_first_of", shown=shown, total=total)),))
+    if shown < len(rows) or _has_next(body):
+        sentence = say("first_and_more", shown=shown, nouns=_kind(kind, None))
+        return _Told(sentence, (view.table(rows[:ROWS], say("caption_first", shown=shown)),))
+    count = say("counted", count=len(rows), noun=_kind(kind, len(rows)))
+    return _Told(say("found", count=count), (view.table(rows, count),))
 
 
 def _rows(body: Json) -> list[Json] | None:
@@ -378,6 +382,8 @@ def _has_next(body: Json) -> bool:
 
 def _changed(call: CallRecord, tool: Tool, body: Json) -> str:
     """ "Created the user user1.", "Added the user bob to the group admins." """
+    if spoken() != "en":
+        return _changed_elsewhere(call, tool, body)
     words = _title(tool).split()
     verb = words[0].lower() if words else ""
     known = verb in _VERBS or verb in _PAST
@@ -392,13 +398,28 @@ def _changed(call: CallRecord, tool: Tool, body: Json) -> str:
     return _sentence(f"{past} {rest}" + (f": {', '.join(values)}" if values else ""))
 
 
+def _changed_elsewhere(call: CallRecord, tool: Tool, body: Json) -> str:
+    """ "Benutzer user1 wurde angelegt." where the words for it are known, else the operation as the product calls it.
+
+    Titles are the product's, mostly English: only "Create a user" is simple enough to be said in another language.
+    """
+    words = _title(tool).split()
+    past = done(words[0]) if words else ""
+    simple = re.fullmatch(r"(?:(?:an?|the|one|new|existing) )*(?P<kind>[\w -]+?)", " ".join(words[1:]), re.I)
+    kind = simple["kind"].lower() if simple else ""
+    name = _name_of(body, call, tool)
+    if past and name and has_noun(kind):
+        return say("did_to", noun=noun(kind), name=name, verb=past)
+    return say("done_with", what=_what(call, tool))
+
+
 def _with_names(words: str, call: CallRecord, tool: Tool) -> tuple[str, list[tuple[str, Json]]]:
     """ "a user to a group" as "the user bob to the group Sales", and the arguments that found no noun."""
     left = []
     for name, value in _telling(call, tool):
         shown = _short(value)
-        for noun in _nouns_of(name, tool):
-            pattern = rf"\b(?:an?|the) ({re.escape(noun)})('s)?(?= |$)"
+        for called in _nouns_of(name, tool):
+            pattern = rf"\b(?:an?|the) ({re.escape(called)})('s)?(?= |$)"
             found = re.search(pattern, words)
             if found:
                 words = f"{words[: found.start()]}the {found[1]} {shown}{found[2] or ''}{words[found.end() :]}"
@@ -454,7 +475,7 @@ class _View:
     def table(self, rows: list[Json], caption: str) -> dict[str, Json]:
         if not all(isinstance(row, dict) for row in rows):
             cells = [[self.cell("", row)] for row in rows]
-            return {"kind": "table", "columns": ["Value"], "rows": cells, "caption": caption}
+            return {"kind": "table", "columns": [say("value")], "rows": cells, "caption": caption}
         names = _columns(rows)
         return {
             "kind": "table",
@@ -478,7 +499,7 @@ class _View:
             shown = [f"{argument_label(k)}: {self.cell(k, v)}" for k, v in list(value.items())[:4]]
             return _cut(display(named) if named is not None else "; ".join(shown))
         if isinstance(value, list):
-            more = f" and {len(value) - 5:,} more" if len(value) > 5 else ""
+            more = " " + say("and_more", count=len(value) - 5) if len(value) > 5 else ""
             return _cut(", ".join(self.cell(name, item) for item in value[:5]) + more)
         if isinstance(value, str):
             return _cut(self.instant(value))
@@ -673,11 +694,11 @@ def _limited(text: str) -> str:
 
 def _reason(http_status: int) -> str:
     if 200 <= http_status < 300:
-        return "The product says that it failed, but not why."
+        return say("failed_no_reason")
     try:
-        return f"The product answered {http_status} ({HTTPStatus(http_status).phrase}) without a reason."
+        return say("status_no_reason", status=f"{http_status} ({HTTPStatus(http_status).phrase})")
     except ValueError:
-        return f"The product answered {http_status} without a reason."
+        return say("status_no_reason", status=http_status)
 
 
 # --- what nlops can do ------------------------------------------------------------------------------------
@@ -691,18 +712,19 @@ MAX_TITLES = 12
 def capabilities(tools: Sequence[Tool]) -> Answer:
     """A greeting, what can be done by service, and requests to try; made from the whitelist alone."""
     if not tools:
-        return Answer("Hello! No operation is allowed here yet: an operator can put some on the whitelist.")
+        return Answer(say("nothing_allowed"))
     services: dict[str, list[Tool]] = {}
     for tool in tools:
-        services.setdefault(tool.service or "other", []).append(tool)
-    products = " and ".join(dict.fromkeys(tool.product for tool in tools if tool.product))
+        services.setdefault(tool.service or say("other_service"), []).append(tool)
+    products = listed(list(dict.fromkeys(tool.product for tool in tools if tool.product)))
     rows = [
         [argument_label(name), _some([*dict.fromkeys(_lowered(tool) for tool in own)])]
         for name, own in list(services.items())[:MAX_SERVICES]
     ]
     names = _some([argument_label(name).lower() for name in services])
-    text = f"Hello! I can operate {products or 'the product'} for you: {names}. Say in your own words what you want."
-    table = {"kind": "table", "columns": ["Service", "What I can do"], "rows": rows, "caption": "What I can do here"}
+    text = say("hello", products=products or say("the_product"), services=names)
+    columns = [say("service"), say("what_i_can_do")]
+    table = {"kind": "table", "columns": columns, "rows": rows, "caption": say("what_i_can_do_here")}
     return Answer(text, (table,), _examples(tools))
 
 
@@ -711,19 +733,20 @@ def refusal(tools: Sequence[Tool], reason: str = "", ranked: Sequence[Tool] = ()
 
     `reason` is shown as it is: never pass prose of a model.
     """
-    text = _sentence(f"I can't help with that here: {reason.rstrip('.') or 'nothing that I may use does it'}")
+    text = _sentence(say("cannot_help", reason=reason.rstrip(".") or say("nothing_does_it")))
     if not tools:
         return Answer(text)
-    services = list(dict.fromkeys(argument_label(tool.service or "other").lower() for tool in tools))
-    products = " and ".join(dict.fromkeys(tool.product for tool in tools if tool.product))
+    services = list(dict.fromkeys(argument_label(tool.service or say("other_service")).lower() for tool in tools))
+    products = listed(list(dict.fromkeys(tool.product for tool in tools if tool.product)))
     shown = ", ".join(services[:8])
-    return Answer(f"{text} I can help with {products or 'the product'}: {shown}.", (), _examples([*ranked, *tools]))
+    more = say("can_help_with", products=products or say("the_product"), services=shown)
+    return Answer(f"{text} {more}", (), _examples([*ranked, *tools]))
 
 
 def _some(titles: list[str]) -> str:
     """The first few, and how many more there are."""
     left = len(titles) - MAX_TITLES
-    return ", ".join(titles[:MAX_TITLES]) + (f" and {left} more" if left > 0 else "")
+    return ", ".join(titles[:MAX_TITLES]) + (" " + say("and_more", count=left) if left > 0 else "")
 
 
 def _lowered(tool: Tool) -> str:

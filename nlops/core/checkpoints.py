@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import jsonschema_rs
 
 from nlops.core import provenance as tracing
+from nlops.core.phrases import say
 from nlops.core.provenance import ReturnedValue as Returned
 from nlops.core.provenance import Sources
 from nlops.core.types import (
@@ -73,7 +74,7 @@ def before_call(
     supplied values: it keeps no memory.
     """
     if tool is None or tool.decision is Decision.DENY:
-        return Verdict(VerdictKind.BLOCK, call.arguments, {}, ["This operation may not be used here."])
+        return Verdict(VerdictKind.BLOCK, call.arguments, {}, [say("not_allowed")])
     verdict = Verdict(VerdictKind.PASS, _known(_with_secrets(call.arguments, tool, secrets), tool), {})
     _ground(verdict, call, tool, sources, calls)
     _complete(verdict, tool)
@@ -139,7 +140,7 @@ def _ground(verdict: Verdict, call: CallRecord, tool: Tool, sources: Sources, ca
             continue
         if name in verdict.arguments:
             del verdict.arguments[name]
-            verdict.reasons.append(f"{argument_label(name)}: nobody said this value, so it is left out.")
+            verdict.reasons.append(say("left_out", label=argument_label(name)))
     verdict.provenance = {
         pointer: found for pointer, found in verdict.provenance.items() if _top(pointer) in verdict.arguments
     }
@@ -169,11 +170,9 @@ def describe_repair(refused: CallRecord, repaired: CallRecord) -> list[str]:
     for name, value in repaired.arguments.items():
         old = refused.arguments.get(name)
         if not is_secret(value) and not is_secret(old) and old != value:
-            was = f"“{old}”" if old is not None else "nothing"
-            told.append(
-                f"The product refused {argument_label(name).lower()} {was} ({refused.error.rstrip('.')}), "
-                f"so I changed it to “{value}”."
-            )
+            was = f"“{old}”" if old is not None else say("nothing")
+            label, error = argument_label(name).lower(), refused.error.rstrip(".")
+            told.append(say("repaired", label=label, was=was, error=error, value=str(value)))
     return told
 
 
@@ -191,7 +190,7 @@ def _complete(verdict: Verdict, tool: Tool) -> None:
             verdict.questions.append(question(tool, name))
     if verdict.questions:
         names = ", ".join(q.name for q in verdict.questions)
-        verdict.tighten(VerdictKind.ASK, f"Missing: {names}.")
+        verdict.tighten(VerdictKind.ASK, say("missing", names=names))
 
 
 def _validate(verdict: Verdict, tool: Tool) -> None:
@@ -208,12 +207,16 @@ def _validate(verdict: Verdict, tool: Tool) -> None:
     asked: set[str] = set()
     for error in jsonschema_rs.validator_for(schema, validate_formats=False).iter_errors(plain):
         name = str(error.instance_path[0]) if error.instance_path else ""
-        verdict.tighten(VerdictKind.ASK, f"{argument_label(name) or 'Arguments'}: {error.message}")
+        verdict.tighten(VerdictKind.ASK, f"{argument_label(name) or say('arguments')}: {error.message}")
         if name in tool.properties and name not in asked:
             asked.add(name)
             verdict.questions.append(question(tool, name, help_text=error.message))
     if verdict.decision is VerdictKind.ASK and not verdict.questions:
-        verdict.tighten(VerdictKind.BLOCK, "The call does not fit the product's description.")
+        verdict.tighten(VerdictKind.BLOCK, say("does_not_fit"))
+
+
+_YES = frozenset({"yes", "true", "on", "1", "y", "ja", "j", "예", "네", "응"})
+_NO = frozenset({"no", "false", "off", "0", "n", "nein", "아니요", "아니오", "아뇨", "아니"})
 
 
 def coerce(value: Json, schema: dict[str, Json]) -> Json:
@@ -225,7 +228,7 @@ def coerce(value: Json, schema: dict[str, Json]) -> Json:
         for choice in schema["enum"]:
             if str(choice).lower() == text.lower():
                 return choice
-        raise ValueError("Choose one of: " + ", ".join(str(choice) for choice in schema["enum"][:30]) + ".")
+        raise ValueError(say("choose_one", choices=", ".join(str(choice) for choice in schema["enum"][:30])))
     kinds = schema.get("type", "string")
     kinds = kinds if isinstance(kinds, list) else [kinds]
     if "string" in kinds:
@@ -237,17 +240,17 @@ def coerce(value: Json, schema: dict[str, Json]) -> Json:
         if "number" in kinds:
             return float(text)
     except ValueError:
-        raise ValueError("A number is needed here.") from None
+        raise ValueError(say("number_needed")) from None
     if "boolean" in kinds:
-        if text.lower() in ("yes", "true", "on", "1", "y"):
+        if text.lower() in _YES:
             return True
-        if text.lower() in ("no", "false", "off", "0", "n"):
+        if text.lower() in _NO:
             return False
-        raise ValueError("Yes or no is needed here.")
+        raise ValueError(say("yes_or_no"))
     if text[:1] in ("{", "["):
         return _parsed(text, kinds)
     if "object" in kinds:
-        raise ValueError('Write it as JSON here, such as {"name": "value"}.')
+        raise ValueError(say("json_needed", example='{"name": "value"}'))
     if "array" in kinds:
         items = schema.get("items") if isinstance(schema.get("items"), dict) else {}
         return [coerce(part.strip(), items or {}) for part in text.split(",") if part.strip()]
@@ -259,18 +262,18 @@ def _parsed(text: str, kinds: list[str]) -> Json:
     try:
         value = json.loads(text)
     except ValueError as error:
-        raise ValueError(f"This is no valid JSON: {error}.") from None
+        raise ValueError(say("json_wrong", error=error)) from None
     if isinstance(value, list) is not ("array" in kinds):
-        raise ValueError("A list is needed here." if "array" in kinds else "An object is needed here: {…}.")
+        raise ValueError(say("list_needed") if "array" in kinds else say("object_needed", example="{…}"))
     return value
 
 
 def _check_length(text: str, schema: dict[str, Json]) -> None:
     shortest, longest = schema.get("minLength"), schema.get("maxLength")
     if isinstance(shortest, int) and len(text) < shortest:
-        raise ValueError(f"At least {shortest} characters are needed.")
+        raise ValueError(say("at_least", count=shortest))
     if isinstance(longest, int) and len(text) > longest:
-        raise ValueError(f"At most {longest} characters fit.")
+        raise ValueError(say("at_most", count=longest))
 
 
 def question(tool: Tool, name: str, help_text: str = "") -> Question:
@@ -315,9 +318,9 @@ def with_help(asked: Question, text: str) -> Question:
 
 def _apply_policy(verdict: Verdict, tool: Tool) -> None:
     if tool.decision is Decision.CONFIRM:
-        verdict.tighten(VerdictKind.CONFIRM, "The policy asks the requester.")
+        verdict.tighten(VerdictKind.CONFIRM, say("policy_confirm"))
     elif tool.decision is Decision.APPROVE:
-        verdict.tighten(VerdictKind.APPROVE, "The policy asks another person.")
+        verdict.tighten(VerdictKind.APPROVE, say("policy_approve"))
 
 
 def _apply_taint(verdict: Verdict, tool: Tool) -> None:
@@ -327,7 +330,7 @@ def _apply_taint(verdict: Verdict, tool: Tool) -> None:
     returned = [_top(p) for p, found in verdict.provenance.items() if found.kind is ProvenanceKind.RETURNED]
     if returned:
         names = ", ".join(dict.fromkeys(returned))
-        verdict.tighten(VerdictKind.CONFIRM, f"These values came from the product: {names}.")
+        verdict.tighten(VerdictKind.CONFIRM, say("tainted", names=names))
 
 
 def _top(pointer: str) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 
 from nlops.core import answers, checkpoints, dates, language, prompts
 from nlops.core.outcomes import error_result, is_failure_inside
+from nlops.core.phrases import listed, say, speaking
 from nlops.core.provenance import ComputedDate
 from nlops.core.tools import ASK_TOOL, CAPABILITIES_TOOL, DATE_TOOL, REFUSE_TOOL
 from nlops.core.types import (
@@ -77,6 +78,8 @@ class RunState(Storable):
 
     #: the person's words, typed secrets masked
     request: str
+    #: code of the language that the person is spoken to in, detected from the request
+    language: str = "en"
     #: of this form of the state
     version: int = STATE_VERSION
     #: where the run stands
@@ -307,6 +310,7 @@ def start(
     """The state of a new run."""
     return RunState(
         request=request,
+        language=language.detect(request),
         history=history or [],
         earlier_calls=earlier_calls or [],
         messages=[Message(Role.USER, request)],
@@ -330,11 +334,12 @@ def advance(state: RunState, event: EngineEvent, context: Context) -> Transition
         return step
     step.state.steps += 1
     step.state.seconds += context.elapsed
-    _HANDLERS[type(event)](step, event, context)
-    if not step.state.status.is_over:
-        limit = _limit_hit(step.state, context.bounds)
-        if limit:
-            _fail(step, context, f"I stopped here: {limit}. What was done so far is listed below.")
+    with speaking(state.language):
+        _HANDLERS[type(event)](step, event, context)
+        if not step.state.status.is_over:
+            limit = _limit_hit(step.state, context.bounds)
+            if limit:
+                _fail(step, context, say("stopped_at", limit=limit))
     return step
 
 
@@ -365,14 +370,12 @@ def _copy(state: RunState) -> RunState:
 
 def _begun(step: Transition, event: Begun, context: Context) -> None:
     state = step.state
-    if context.languages is not None:
-        code = language.detect(state.request)
-        if code not in context.languages:
-            _finish(step, RunStatus.ANSWERED, Answer(language.sentence(code)), context)
-            return
+    if context.languages is not None and state.language not in context.languages:
+        _finish(step, RunStatus.ANSWERED, Answer(language.sentence(state.language)), context)
+        return
     state.operation_ids = list(event.operation_ids)
     state.status = RunStatus.WORKING
-    _ask_model(step, "Choosing an operation")
+    _ask_model(step, say("choosing"))
 
 
 def _model_answered(step: Transition, event: ModelAnswered, context: Context) -> None:
@@ -412,12 +415,12 @@ def _model_failed(step: Transition, event: ModelFailed, context: Context) -> Non
     if event.retryable and state.model_failures <= MODEL_RETRIES and delay <= longest:
         state.work = Work(state.work.kind if state.work else WorkKind.ASK_MODEL, delay=delay)
         state.seconds += delay
-        step.record("progress", text=f"{event.message} Trying again in {max(1, round(delay))} s")
+        step.record("progress", text=say("model_again", message=event.message, seconds=max(1, round(delay))))
     elif can_fall_back:
         state.uses_fallback, state.model_failures = True, 0
         # Another model chooses among other numbers of operations; what was called already stays.
         state.work = Work(WorkKind.ASK_MODEL if state.calls else WorkKind.SELECT_TOOLS)
-        step.record("progress", text=f"{event.message} Going on with another model")
+        step.record("progress", text=say("model_other", message=event.message))
     else:
         _fail(step, context, event.message)
 
@@ -450,11 +453,11 @@ def _call_returned(step: Transition, event: CallReturned, context: Context) -> N
         _succeed(step, call)
     elif status in (404, 410) and tool is not None and tool.method == "DELETE" and call.tries > 1:
         # The first try was cut off; now the thing is gone, which is what was wanted.
-        call.repairs.append("The connection broke the first time; the product says it is gone now.")
+        call.repairs.append(say("gone_now"))
         _succeed(step, call)
     elif _asks_to_wait(event) and call.tries < 4 and (event.retry_after or 1) <= LONGEST_WAIT:
         delay = max(1.0, event.retry_after or 2.0**call.tries)
-        _send_again(step, call, delay, f"The product asks to wait {delay:.0f} seconds")
+        _send_again(step, call, delay, say("wait", seconds=round(delay)))
         return
     elif status >= 500:
         _lost(step, call, tool, answers.problem_text(event.body, status), wait=event.retry_after)
@@ -485,7 +488,7 @@ def _call_lost(step: Transition, event: CallLost, context: Context) -> None:
     if event.sent:
         _lost(step, call, context.tools.get(call.tool), event.message)
     elif call.tries < 2 and event.repeatable:
-        _send_again(step, call, 1.0, "The product can't be reached; trying once more")
+        _send_again(step, call, 1.0, say("unreachable_again"))
     else:
         _give_up(step, call, event.message)
     _go_on(step, call, context)
@@ -561,7 +564,7 @@ def _decided(step: Transition, event: Decided, context: Context) -> None:
             _drop(state, one, "A person said no to this call.", error=event.reason)
     for other in state.calls:
         if other.status in (CallStatus.PLANNED, CallStatus.READY):
-            _drop(state, other, "Not made: the call before it was not made, either.")
+            _drop(state, other, say("not_made_before"))
     _conclude(step, context, "")
 
 
@@ -573,9 +576,9 @@ def _cancelled(step: Transition, event: Cancelled, context: Context) -> None:
     state.stopping = True
     under_way = next((call for call in state.calls if call.status is CallStatus.SENT), None)
     if under_way is None:
-        _stop(step, context, "Stopped, as you wished.")
+        _stop(step, context, say("stopped"))
     else:
-        step.record("progress", text=f"Stopping; {_title(context, under_way)} is on its way already")
+        step.record("progress", text=say("stopping", title=_title(context, under_way)))
 
 
 def _stopped_after(
@@ -587,19 +590,19 @@ def _stopped_after(
     refused = answered and is_failure_inside(call.response)
     if answered and not refused:
         call.status = CallStatus.SUCCEEDED
-        outcome = f"{title} was on its way already, and the product did it."
+        outcome = say("stopped_done", title=title)
     elif 400 <= call.http_status < 500 or refused or not sent:
         call.status = CallStatus.FAILED
-        call.error = answers.problem_text(call.response, call.http_status) if sent else "It did not reach the product."
-        outcome = f"{title} was not done."
+        call.error = answers.problem_text(call.response, call.http_status) if sent else say("not_reached")
+        outcome = say("stopped_not_done", title=title)
     elif _effect(context, call) is Effect.READ:
         call.status = CallStatus.FAILED
-        outcome = f"{title} brought no result."
+        outcome = say("stopped_no_result", title=title)
     else:
         call.status = CallStatus.IN_DOUBT
-        call.error = "It was on its way when you stopped; it is not known whether the product did it."
-        outcome = f"{title} was on its way already, and it is not known whether the product did it: please check."
-    _stop(step, context, f"Stopped, as you wished. {outcome}")
+        call.error = say("in_doubt_stopped")
+        outcome = say("stopped_in_doubt", title=title)
+    _stop(step, context, f"{say('stopped')} {outcome}")
 
 
 def _stop(step: Transition, context: Context, text: str) -> None:
@@ -641,10 +644,10 @@ def _take_call(step: Transition, call: ToolCall, context: Context) -> None:
     if call.name == DATE_TOOL.name:
         _resolve_date(state, call, context)
     elif call.name == ASK_TOOL.name:
-        text = str(call.arguments.get("question") or "What exactly do you mean?")
+        text = str(call.arguments.get("question") or say("what_exactly"))
         choices = [str(choice) for choice in call.arguments.get("choices") or []]
         schema: dict[str, Json] = {"type": "string", "enum": choices} if choices else {"type": "string"}
-        _ask(step, call.id, text, [Question("answer", "Your answer", schema=schema)])
+        _ask(step, call.id, text, [Question("answer", say("your_answer"), schema=schema)])
     elif call.name == CAPABILITIES_TOOL.name and not state.calls:
         _finish(step, RunStatus.ANSWERED, answers.capabilities(context.whitelist), context)
     elif call.name in (REFUSE_TOOL.name, CAPABILITIES_TOOL.name):
@@ -697,7 +700,7 @@ def _proceed(step: Transition, context: Context) -> None:
             _check(step, call, context)
             if state.work is not None or state.status is not RunStatus.WORKING:
                 return
-    _ask_model(step, "Looking at the result" if state.calls else "Choosing an operation")
+    _ask_model(step, say("looking") if state.calls else say("choosing"))
 
 
 def _go_on(step: Transition, call: CallRecord, context: Context) -> None:
@@ -749,10 +752,8 @@ def _gather_batch(step: Transition, first: CallRecord, decision: checkpoints.Ver
     state = step.state
     alike = [call for call in state.calls if call.status is CallStatus.PLANNED and call.tool == first.tool]
     if len(alike) > context.bounds.batch:
-        reason = (
-            f"That would be {len(alike)} calls of {_title(context, first)}; at most {context.bounds.batch} are made "
-            "at once, so none was made. Ask for fewer of them."
-        )
+        title, limit = _title(context, first), context.bounds.batch
+        reason = say("limit_batch", count=len(alike), title=title, limit=limit)
         for call in alike:
             _block(state, call, reason)
         return
@@ -782,7 +783,7 @@ def _leave_rest_of_batch(state: RunState, failed: CallRecord) -> None:
     for other in state.calls:
         if failed.batch and other.batch == failed.batch and other.status is CallStatus.READY:
             other.agreed, other.decided_by = False, ""
-            _drop(state, other, "Not made: an earlier call of the same batch failed.")
+            _drop(state, other, say("not_made_batch"))
 
 
 def _drop(state: RunState, call: CallRecord, reason: str, *, error: str | None = None) -> None:
@@ -815,7 +816,7 @@ def _send(step: Transition, call: CallRecord, context: Context) -> None:
     step.state.status = RunStatus.WORKING
     step.state.work = Work(WorkKind.SEND_CALL, call.id)
     view = call_view(call, context.tools.get(call.tool), context.now.tzinfo)
-    step.record("progress", text=f"Calling {view['method']} {view['target']}")
+    step.record("progress", text=say("calling", method=view["method"], target=view["target"]))
 
 
 def _send_again(step: Transition, call: CallRecord, delay: float, text: str) -> None:
@@ -846,7 +847,7 @@ def _refused_by_product(
     call.status = CallStatus.FAILED
     call.error = answers.problem_text(call.response, call.http_status)
     if wait is not None:
-        call.error = f"{call.error.rstrip('.')}. It asks to wait {_duration(wait)}."
+        call.error = f"{call.error.rstrip('.')}. {say('asked_to_wait', duration=_duration(wait))}"
     step.state.work = None
     fields = answers.problem_fields(call.response)
     questions = _questions_for_fields(call, tool, fields, secret_only=True)
@@ -857,7 +858,7 @@ def _refused_by_product(
 
 
 def _duration(seconds: float) -> str:
-    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
+    return say("minutes", count=round(seconds / 60)) if seconds >= 120 else say("seconds", count=round(seconds))
 
 
 def _ask_instead(step: Transition, call: CallRecord, tool: Tool, questions: list[Question]) -> None:
@@ -875,7 +876,8 @@ def _ask_instead(step: Transition, call: CallRecord, tool: Tool, questions: list
     state.calls.append(again)
     _result(state, call, error_result(call.http_status, call.error))
     state.messages.append(Message(Role.ASSISTANT, tool_calls=(ToolCall(again.id, again.tool, kept),)))
-    _ask(step, again.id, f"The product refused it: {call.error} {_question_text(tool, questions)}", questions)
+    text = say("refused_need", error=call.error, question=_question_text(tool, questions))
+    _ask(step, again.id, text, questions)
 
 
 def _questions_for_fields(
@@ -898,12 +900,12 @@ def _lost(step: Transition, call: CallRecord, tool: Tool | None, message: str, *
     safe = tool is not None and (tool.method in IDEMPOTENT_METHODS or bool(tool.idempotency_header))
     if safe and call.tries < 2:
         delay = float(call.tries) if wait is None or wait > LONGEST_WAIT else max(1.0, wait)
-        _send_again(step, call, delay, "No clear answer from the product; trying again")
+        _send_again(step, call, delay, say("unclear_again"))
     elif tool is None or tool.effect is Effect.READ:
         _give_up(step, call, message)
     else:
         call.status = CallStatus.IN_DOUBT
-        call.error = f"{message} It is not known whether the product did it."
+        call.error = f"{message} {say('not_known')}"
         step.state.status = RunStatus.CONFIRMING
         step.state.work = None
         view = call_view(call, tool, None)
@@ -930,9 +932,8 @@ def _ask(step: Transition, for_id: str, text: str, questions: list[Question]) ->
 
 def _question_text(tool: Tool, questions: list[Question] | tuple[Question, ...]) -> str:
     labels = [question.label.lower() for question in questions]
-    listed = labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} and {labels[-1]}"
     purpose = (tool.summary or tool.name.replace("_", " ")).strip().rstrip(".")
-    return f"To go on with “{purpose}” I need the {listed}."
+    return say("need", purpose=purpose, labels=listed(labels))
 
 
 def _reply_to_model(step: Transition, call_id: str, event: Replied) -> None:
@@ -948,7 +949,7 @@ def _reply_to_model(step: Transition, call_id: str, event: Replied) -> None:
             name=ASK_TOOL.name,
         )
     )
-    _ask_model(step, "Thinking about your answer")
+    _ask_model(step, say("thinking"))
 
 
 def _take_values(state: RunState, call: CallRecord, asked: list[Question], event: Replied) -> list[Question]:
@@ -1065,19 +1066,19 @@ def _count(state: RunState, completion: Completion) -> None:
 def _limit_hit(state: RunState, bounds: Bounds) -> str:
     """Which bound the run has passed, in words; "" for none."""
     if state.steps > bounds.steps:
-        return f"a request may take {bounds.steps} steps"
+        return say("limit_steps", count=bounds.steps)
     if state.model_calls > bounds.model_calls:
-        return f"a request may ask the model {bounds.model_calls} times"
+        return say("limit_model_calls", count=bounds.model_calls)
     if len(state.calls) > bounds.calls:
-        return f"a request may make {bounds.calls} calls"
+        return say("limit_calls", count=bounds.calls)
     if state.prompt_tokens + state.completion_tokens > bounds.tokens:
-        return f"a request may use {bounds.tokens:,} tokens"
+        return say("limit_tokens", count=bounds.tokens)
     if state.seconds > bounds.seconds:
-        return f"a request may be worked on for {bounds.seconds:.0f} seconds"
+        return say("limit_seconds", count=round(bounds.seconds))
     if state.response_bytes > bounds.response_bytes:
-        return f"a request may read {bounds.response_bytes / 1024 / 1024:.0f} MB from the product"
+        return say("limit_bytes", count=round(bounds.response_bytes / 1024 / 1024))
     if bounds.cost and state.cost > bounds.cost:
-        return f"a request may cost {bounds.cost / 1_000_000:.2f} for the model"
+        return say("limit_cost", cost=f"{bounds.cost / 1_000_000:.2f}")
     return ""
 
 

@@ -105,7 +105,9 @@ _WORDS: Final[dict[str, frozenset[str]]] = {
         " welches wo wann warum gruppe gruppen benutzer nutzer passwort kennwort konto nur lese ihre sie"
         " schreiben englisch gestern heute letzten letzte woche neuen neue neuer namens heißt kannst könntest"
         " möchte brauche deaktiviere aktiviere freigeben genehmige dieser diese dieses kein keine im gehört"
-        " hallo danke hilfe guten tag"
+        " hallo danke hilfe guten tag an in am was lege leg erzeuge trage ein vergib gewähre erteile benenne"
+        " entsperre entsperren abteilung protokoll einträge protokolleinträge zugriff anfrage anfragen rolle rollen"
+        " vorgestern seit heißen dann danach ihn ihm ihr sein seine seiner details"
     ),
     "fr": word_set(
         "le les une des du et ou est sont avec pour dans sur aux au de la moi je tu nous vous qui quel quelle"

@@ -6,6 +6,7 @@ import json
 import re
 from datetime import tzinfo
 
+from nlops.core.phrases import say
 from nlops.core.types import CallRecord, Json, Provenance, ProvenanceKind, Tool
 
 #: What stands where a secret is.
@@ -59,7 +60,7 @@ def display(value: Json) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return say("yes") if value else say("no")
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -68,19 +69,19 @@ def origin(provenance: Provenance) -> str:
     match provenance.kind:
         case ProvenanceKind.SAID:
             if provenance.place is None:
-                return "you said it"
+                return say("origin_said")
             start, end = provenance.place
-            return f"you said “{provenance.text[start:end]}”"
+            return say("origin_said_words", words=provenance.text[start:end])
         case ProvenanceKind.COMPUTED:
-            return f"computed from “{provenance.text}”"
+            return say("origin_computed", words=provenance.text)
         case ProvenanceKind.RETURNED:
-            return f"from the answer of {provenance.operation}: {provenance.path}"
+            return say("origin_returned", operation=provenance.operation, path=provenance.path)
         case ProvenanceKind.DEFAULT:
-            return "the product's default"
+            return say("origin_default")
         case ProvenanceKind.SECRET:
-            return "typed by you, kept hidden"
+            return say("origin_secret")
         case ProvenanceKind.INVENTED:
-            return "chosen by the model"
+            return say("origin_invented")
 
 
 def _argument(name: str, value: Json, call: CallRecord, tool: Tool | None) -> dict[str, Json]:

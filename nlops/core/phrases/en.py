@@ -1,0 +1,144 @@
+"""English: the complete catalogue."""
+
+from __future__ import annotations
+
+from typing import Final
+
+THOUSANDS: Final = ","
+AND: Final = "and"
+
+PHRASES: Final[dict[str, str]] = {
+    # the run
+    "choosing": "Choosing an operation",
+    "looking": "Looking at the result",
+    "thinking": "Thinking about your answer",
+    "calling": "Calling {method} {target}",
+    "model_again": "{message} Trying again in {seconds} s",
+    "model_other": "{message} Going on with another model",
+    "unreachable_again": "The product can't be reached; trying once more",
+    "unclear_again": "No clear answer from the product; trying again",
+    "wait": "The product asks to wait {seconds} seconds",
+    "asked_to_wait": "It asks to wait {duration}.",
+    "seconds": "{count} seconds",
+    "minutes": "{count} minutes",
+    "not_known": "It is not known whether the product did it.",
+    "gone_now": "The connection broke the first time; the product says it is gone now.",
+    # limits
+    "stopped_at": "I stopped here: {limit}. What was done so far is listed below.",
+    "limit_steps": "a request may take {count} steps",
+    "limit_model_calls": "a request may ask the model {count} times",
+    "limit_calls": "a request may make {count} calls",
+    "limit_tokens": "a request may use {count} tokens",
+    "limit_seconds": "a request may be worked on for {count} seconds",
+    "limit_bytes": "a request may read {count} MB from the product",
+    "limit_cost": "a request may cost {cost} for the model",
+    "limit_batch": (
+        "That would be {count} calls of {title}; at most {limit} are made at once, so none was made."
+        " Ask for fewer of them."
+    ),
+    # stopping
+    "stopped": "Stopped, as you wished.",
+    "stopping": "Stopping; {title} is on its way already",
+    "stopped_done": "{title} was on its way already, and the product did it.",
+    "stopped_not_done": "{title} was not done.",
+    "stopped_no_result": "{title} brought no result.",
+    "stopped_in_doubt": "{title} was on its way already, and it is not known whether the product did it: please check.",
+    "in_doubt_stopped": "It was on its way when you stopped; it is not known whether the product did it.",
+    "not_reached": "It did not reach the product.",
+    "not_made_before": "Not made: the call before it was not made, either.",
+    "not_made_batch": "Not made: an earlier call of the same batch failed.",
+    # questions
+    "what_exactly": "What exactly do you mean?",
+    "your_answer": "Your answer",
+    "need": "To go on with “{purpose}” I need the {labels}.",
+    "refused_need": "The product refused it: {error} {question}",
+    "choose_one": "Choose one of: {choices}.",
+    "number_needed": "A number is needed here.",
+    "yes_or_no": "Yes or no is needed here.",
+    "json_needed": "Write it as JSON here, such as {example}.",
+    "json_wrong": "This is no valid JSON: {error}.",
+    "list_needed": "A list is needed here.",
+    "object_needed": "An object is needed here: {example}.",
+    "at_least": "At least {count} characters are needed.",
+    "at_most": "At most {count} characters fit.",
+    # control points
+    "not_allowed": "This operation may not be used here.",
+    "left_out": "{label}: nobody said this value, so it is left out.",
+    "nothing": "nothing",
+    "repaired": "The product refused {label} {was} ({error}), so I changed it to “{value}”.",
+    "missing": "Missing: {names}.",
+    "arguments": "Arguments",
+    "does_not_fit": "The call does not fit the product's description.",
+    "policy_confirm": "The policy asks the requester.",
+    "policy_approve": "The policy asks another person.",
+    "tainted": "These values came from the product: {names}.",
+    # where a value comes from
+    "origin_said": "you said it",
+    "origin_said_words": "you said “{words}”",
+    "origin_computed": "computed from “{words}”",
+    "origin_returned": "from the answer of {operation}: {path}",
+    "origin_default": "the product's default",
+    "origin_secret": "typed by you, kept hidden",
+    "origin_invented": "chosen by the model",
+    "yes": "yes",
+    "no": "no",
+    # answers
+    "done_with": "{what}",
+    "did_to": "{noun} {name}: {verb}.",
+    "not_done": "This was not done: {what}. {reason}",
+    "check_doubt": "It is not known whether this was done: {what}. Please check it before you try again.",
+    "rejected_by": "{who} rejected this, so nothing was changed: {what}.{reason}",
+    "you_said_no": "You said no, so nothing was changed: {what}.{reason}",
+    "not_done_reason": "This was not done: {what}.{reason}",
+    "reason": " Reason: {error}",
+    "list_shows": "The list shows which there are.",
+    "not_found": "The product found no {what} ({status}). {said} Check the name.",
+    "such_thing": "such thing: {what}",
+    "no_sign_in": (
+        "The product did not accept the connection's sign-in ({status}). {said}"
+        " An operator can check the credentials of the connection."
+    ),
+    "forbidden": (
+        "The product does not allow this ({status}): {what}. {said}"
+        " The connection lacks the right to do it; an operator can change that."
+    ),
+    "refused_with_hint": "The product refused it ({status}): {said} {hint}",
+    "try_another_name": "Try another name.",
+    "look_at_state": "Look at its present state first.",
+    "too_busy": "The product is too busy just now ({status}). {said} Try again in a moment.",
+    "own_fault": "The product had a fault of its own ({status}): {what}. {said} Try again later.",
+    "did_not_work": "This did not work: {what}. {said}",
+    "refused_by_product": "The product refused it ({status}): {said}",
+    "failed_no_reason": "The product says that it failed, but not why.",
+    "status_no_reason": "The product answered {status} without a reason.",
+    "empty_thing": "The product answered with an empty {noun}.",
+    "nothing_back": "Done: {what}. The product sent nothing back.",
+    "product_answered": "The product answered: {text}",
+    "here_is": "Here is the {noun}.",
+    "here_is_named": "Here is the {noun} {name}.",
+    "none_found": "No {nouns} found.",
+    "found": "Found {count}.",
+    "counted": "{count} {noun}",
+    "first_of": "Here are the first {shown} of {total} {nouns}.",
+    "first_and_more": "Here are the first {shown} {nouns}; there are more.",
+    "caption_first": "first {shown}",
+    "caption_first_of": "first {shown} of {total}",
+    "and_more": "and {count} more",
+    "value": "Value",
+    # what can be done here
+    "nothing_allowed": "Hello! No operation is allowed here yet: an operator can put some on the whitelist.",
+    "hello": "Hello! I can operate {products} for you: {services}. Say in your own words what you want.",
+    "the_product": "the product",
+    "service": "Service",
+    "what_i_can_do": "What I can do",
+    "what_i_can_do_here": "What I can do here",
+    "other_service": "other",
+    "cannot_help": "I can't help with that here: {reason}.",
+    "nothing_does_it": "nothing that I may use does it",
+    "can_help_with": "I can help with {products}: {services}.",
+}
+
+#: Usual kinds of things: none needs a translation into English.
+NOUNS: Final[dict[str, tuple[str, str]]] = {}
+#: English says it with the verb's past tense, see nlops.core.answers.
+DONE: Final[dict[str, str]] = {}
