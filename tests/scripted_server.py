@@ -161,6 +161,7 @@ class ScriptedServer:
                 reply = outer._next(request)
                 try:
                     if reply.is_streamed(request):
+                        time.sleep(0 if reply.stalls_after is not None else reply.delay)
                         self._stream(reply, reply.stream(request))
                     else:
                         time.sleep(reply.delay)

@@ -83,16 +83,20 @@ def calls_in_text(text: str, offered: Offered) -> tuple[str, list[ToolCall]]:
         calls += [ToolCall(f"text_{len(calls) + index}", c.name, c.arguments) for index, c in enumerate(found)]
         rest.append(_unwrapped(text[end:start]))
         end = stop + _length_of(_WRAPPERS_BEHIND.match(text, stop))
-    rest.append(text[end:] if calls else text)
-    # Between two calls a comma is none of the text.
-    said = [rest[0], *("" if not piece.strip(",; \n") else piece for piece in rest[1:-1]), *rest[1:][-1:]]
-    remaining = "\n".join(filter(None, map(str.strip, said))) if calls else text
+    remaining = _joined([*rest, text[end:]]) if calls else text
     if was_meant_as_call(remaining):
         raise UnreadableCall(
             'This is no call of a tool that you were given. Write <tool_call>{"name": "…", "arguments": {…}}'
             "</tool_call> with the name of such a tool and valid JSON."
         )
     return remaining, calls
+
+
+def _joined(pieces: list[str]) -> str:
+    """What stands before, between and behind the calls; a comma between two of them is none of the text."""
+    first, *between, last = pieces
+    kept = [first, *(piece for piece in between if piece.strip(",; \n")), last]
+    return "\n".join(filter(None, map(str.strip, kept)))
 
 
 def was_meant_as_call(text: str) -> bool:

@@ -7,6 +7,7 @@ import gzip
 import json
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import openai
 import pytest
@@ -292,6 +293,44 @@ def test_attempts_and_pauses_together_end_at_the_deadline(model, scripted_server
         model.complete(ASKED, [TOOL], Limits(timeout=1.8))
     assert time.monotonic() - began < 1.9
     assert len(scripted_server.requests) in (2, 3)
+
+
+def test_requests_at_once_have_answers_and_deadlines_of_their_own(model, scripted_server):
+    def script(request):
+        name = request["messages"][0]["content"]
+        return Reply(text=f"I am {name}", delay=2 if name == "slow" else 0)
+
+    def ask(name: str, seconds: float) -> str:
+        shown: list[str] = []
+        try:
+            model.complete([Message(Role.USER, name)], [], Limits(timeout=seconds, on_text=shown.append))
+        except ModelError as error:
+            return str(error)
+        return "".join(shown)
+
+    scripted_server.script = script
+    names = [*map(str, range(12)), "slow"]
+    with ThreadPoolExecutor(max_workers=13) as threads:
+        answers = list(threads.map(ask, names, [10] * 12 + [0.4]))
+    assert answers[:12] == [f"I am {name}" for name in names[:12]]
+    assert "too long" in answers[12]
+
+
+@pytest.mark.parametrize(
+    ("replies", "turns"),
+    [
+        ([Reply(calls=[("get_user", "[")]), Reply(calls=[("get_user", "[")])], 2),
+        ([Reply(calls=[("get_user", "[")]), Reply(refusal="No.")], 2),
+        ([Reply(refusal="No.")], 1),
+        ([Reply(status=400)], 0),
+    ],
+)
+def test_a_request_that_failed_tells_what_it_cost(model, scripted_server, settings, replies, turns):
+    settings.NLOPS_MODEL_PRICES = {"scripted*": {"prompt": 2, "completion": 4}}
+    scripted_server.will(*replies)
+    with pytest.raises(ModelError) as caught:
+        model.complete(ASKED, [TOOL], Limits())
+    assert (caught.value.usage.prompt_tokens, caught.value.usage.cost) == (10 * turns, 40 * turns)
 
 
 # --- what is sent ---------------------------------------------------------------------------------------------
