@@ -40,7 +40,7 @@ class AskModel:
             completion = self.model.complete(self.messages, self.tools, self.limits)
         except ModelError as error:
             log.warning("model_failed", model=self.model.name, detail=error.detail, retryable=error.retryable)
-            return ModelFailed(str(error), error.retryable, error.retry_after)
+            return ModelFailed(str(error), error.retryable, error.retry_after, error.usage)
         return ModelAnswered(completion)
 
 

@@ -36,6 +36,7 @@ from nlops.core.types import (
     Storable,
     Tool,
     ToolCall,
+    Usage,
 )
 from nlops.core.views import argument_label, call_view
 
@@ -210,6 +211,8 @@ class ModelFailed:
     retryable: bool = False
     #: seconds after which it may, as far as the server told
     retry_after: float | None = None
+    #: what it cost all the same
+    usage: Usage = field(default_factory=Usage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,6 +412,7 @@ def _model_failed(step: Transition, event: ModelFailed, context: Context) -> Non
     """Try again what may succeed later, then the fallback model, if there is one."""
     state = step.state
     state.model_failures += 1
+    _count_usage(state, event.usage)
     delay = event.retry_after if event.retry_after is not None else 2.0**state.model_failures
     can_fall_back = context.has_fallback and not state.uses_fallback
     longest = LONGEST_WAIT_BEFORE_FALLBACK if can_fall_back else LONGEST_MODEL_WAIT
@@ -1055,12 +1059,16 @@ def _finish(step: Transition, status: RunStatus, answer: Answer, context: Contex
 def _count(state: RunState, completion: Completion) -> None:
     state.work = None
     state.model_calls += 1
-    state.prompt_tokens += completion.usage.prompt_tokens
-    state.cached_tokens += completion.usage.cached_tokens
-    state.completion_tokens += completion.usage.completion_tokens
-    state.cost += completion.usage.cost
+    _count_usage(state, completion.usage)
     if completion.confidence is not None:
         state.confidence = min(completion.confidence, state.confidence if state.confidence is not None else 1.0)
+
+
+def _count_usage(state: RunState, usage: Usage) -> None:
+    state.prompt_tokens += usage.prompt_tokens
+    state.cached_tokens += usage.cached_tokens
+    state.completion_tokens += usage.completion_tokens
+    state.cost += usage.cost
 
 
 def _limit_hit(state: RunState, bounds: Bounds) -> str:

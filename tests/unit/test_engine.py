@@ -472,6 +472,13 @@ def test_a_model_that_is_away_for_long_gives_way_to_the_fallback_at_once():
     assert Run("Get user1", replace(CONTEXT, has_fallback=True)).tell(away).state.uses_fallback
 
 
+def test_what_a_failed_request_cost_counts():
+    failed = ModelFailed("Twice unreadable.", retryable=True, usage=Usage(100, 10, 5, 7))
+    state = Run("Get user1").tell(failed).tell(failed).state
+    spent = (state.prompt_tokens, state.completion_tokens, state.cached_tokens, state.cost)
+    assert spent == (200, 20, 10, 14)
+
+
 def test_the_fallback_model_takes_over_once():
     run = Run("Get user1", replace(CONTEXT, has_fallback=True)).tell(ModelFailed("The key was refused."))
     assert (run.state.work.kind, run.state.uses_fallback) == (WorkKind.SELECT_TOOLS, True)
