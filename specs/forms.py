@@ -96,6 +96,7 @@ class ExampleForm(forms.Form):
     )
     steps = forms.JSONField(
         label="Calls",
+        initial=[{"tool": "", "arguments": {}}],
         help_text='A JSON list, in order: [{"tool": "get_user", "arguments": {"username": "user1"}, "returns": …}]. '
         "A tool has its name, or METHOD and path. Write [[secret:NAME]] for a secret.",
         widget=forms.Textarea(attrs={"rows": 10, "spellcheck": "false", "class": "mono"}),

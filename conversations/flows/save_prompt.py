@@ -7,7 +7,7 @@ from django.db import transaction
 from accounts.models import Member
 from conversations.flows import FlowError
 from conversations.models import PromptVersion
-from conversations.prompting import add_version
+from conversations.prompting import add_version, shipped_version
 from nlops.core.prompts import TemplateRefused, check_template
 
 
@@ -30,4 +30,5 @@ def save_prompt(member: Member, text: str, note: str = "") -> PromptVersion:
     except TemplateRefused as error:
         raise PromptRefused(str(error)) from error
     with transaction.atomic():
+        shipped_version(member.tenant_id)  # the history begins with what was used before
         return add_version(member.tenant_id, text, note=note.strip(), author=member)
