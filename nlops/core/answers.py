@@ -555,10 +555,13 @@ def _path_label(path: tuple[str, ...]) -> str:
 
 # --- problems that a product reports ----------------------------------------------------------------------
 
-_MESSAGES: Final = ("detail", "message", "msg", "error_description", "description", "reason", "title", "error", "code")
+_MESSAGES: Final = (
+    "detail", "message", "msg", "errormessage", "errormessages", "errordescription", "defaultmessage", "errorhuman",
+    "faultstring", "description", "reason", "title", "error", "code", "errorcode",
+)  # fmt: skip
 _PROBLEM_KEYS: Final = frozenset(_MESSAGES) | _set(
-    "status type instance errors invalid-params invalid_params statusCode timestamp path request_id requestId"
-    " trace_id traceId documentation_url details success ok"
+    "status type instance errors invalidparams statuscode timestamp path requestid traceid documentationurl details"
+    " success ok fault correlationid moreinfo"
 )
 _WHOLE: Final = frozenset({"", "non_field_errors", "__all__", "body", "detail"})
 
@@ -601,6 +604,17 @@ def _json_in(text: str) -> Json:
         return None
 
 
+_FAULT_LISTS: Final = (
+    "errors", "invalid-params", "invalid_params", "details", "fields", "detail", "error", "violations", "message",
+    "fieldErrors", "field_errors", "fieldViolations", "validationErrors", "validation_errors", "messages",
+)  # fmt: skip
+
+
+def _plain_name(key: str) -> str:
+    """errorMessage and error_message are one."""
+    return re.sub(r"[^a-z0-9]", "", key.lower())
+
+
 def _fields(body: Json, depth: int) -> Iterator[tuple[str, str]]:
     if depth > 3:
         return
@@ -613,7 +627,7 @@ def _fields(body: Json, depth: int) -> Iterator[tuple[str, str]]:
     for key in ("error", "problem"):
         if isinstance(body.get(key), dict):
             yield from _fields(body[key], depth + 1)
-    for key in ("errors", "invalid-params", "invalid_params", "details", "fields", "detail", "error", "violations"):
+    for key in _FAULT_LISTS:
         faults = body.get(key)
         if isinstance(faults, list):
             for item in faults:
@@ -621,7 +635,7 @@ def _fields(body: Json, depth: int) -> Iterator[tuple[str, str]]:
         elif isinstance(faults, dict) and key not in ("error",):
             yield from _by_field(faults)
     if not any(key in body for key in ("error", "errors", "title", "status", "message")):
-        yield from _by_field({key: value for key, value in body.items() if key not in _PROBLEM_KEYS})
+        yield from _by_field({key: value for key, value in body.items() if _plain_name(key) not in _PROBLEM_KEYS})
 
 
 def _by_field(faults: dict[str, Json]) -> Iterator[tuple[str, str]]:
@@ -638,19 +652,32 @@ def _by_field(faults: dict[str, Json]) -> Iterator[tuple[str, str]]:
                     yield from _by_field(message)
 
 
+_PLACE_KEYS: Final = (
+    "field", "name", "pointer", "loc", "param", "target", "path", "property", "attribute",
+)  # fmt: skip
+
+
 def _fault(item: Json) -> Iterator[tuple[str, str]]:
     """One entry of a list of faults."""
+    if isinstance(item, dict) and isinstance(item.get("fieldViolations"), list):
+        for violation in item["fieldViolations"]:
+            yield from _fault(violation)
+        return
     if isinstance(item, str):
         yield "", _plain_text(item)
     elif isinstance(item, dict):
         message = _message(item)
         source = item.get("source")
-        place = item.get("field") or item.get("name") or item.get("pointer") or item.get("loc") or item.get("param")
-        place = place or item.get("path") or item.get("property") or item.get("attribute")
+        place = next((item[key] for key in _PLACE_KEYS if item.get(key)), None) or _only(item.get("fields"))
         if not place and isinstance(source, dict):
             place = source.get("pointer") or source.get("parameter")
         if message:
             yield _last(place), message
+
+
+def _only(fields: Json) -> Json:
+    """The one name in a list of names, None for anything else."""
+    return fields[0] if isinstance(fields, list) and len(fields) == 1 else None
 
 
 def _last(place: Json) -> str:
@@ -664,11 +691,12 @@ def _message(body: Json) -> str:
     """The general message of a problem, "" when it has none."""
     if not isinstance(body, dict):
         return ""
-    for key in ("error", "problem"):
+    for key in ("error", "problem", "fault"):
         if isinstance(body.get(key), dict) and (text := _message(body[key])):
             return text
+    named = {_plain_name(key): value for key, value in body.items()}
     for key in _MESSAGES:
-        value = body.get(key)
+        value = named.get(key)
         if isinstance(value, str) and value.strip():
             return _plain_text(value)
         if isinstance(value, list) and value and all(isinstance(item, str) for item in value):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nlops.core.answers import problem_fields
+from nlops.core.answers import problem_fields, problem_text
 from nlops.core.outcomes import error_result, is_failure_inside
 
 
@@ -96,3 +96,36 @@ def test_every_form_of_error_reaches_the_model_in_one_shape(body, field, allowed
     assert (error["status"], error["message"]) == (422, "refused")
     assert [found["field"] for found in error["fields"]] == [field]
     assert error["fields"][0].get("allowed") == allowed
+
+
+@pytest.mark.parametrize(
+    ("body", "text", "fields"),
+    [
+        ({"errorMessage": "User exists with same username"}, "User exists with same username", []),
+        ({"error_message": "no", "error_code": 7}, "no", []),
+        ({"Message": "Denied", "Code": "AccessDenied"}, "Denied", []),
+        ({"message": {"name": ["has already been taken"]}}, "name: has already been taken",
+         [("name", "has already been taken")]),
+        ({"errorMessages": ["Issue does not exist"], "errors": {}}, "Issue does not exist", []),
+        ({"errorMessages": [], "errors": {"summary": "is required"}}, "summary: is required",
+         [("summary", "is required")]),
+        ({"timestamp": "x", "status": 400, "error": "Bad Request", "path": "/u",
+          "errors": [{"field": "name", "defaultMessage": "must not be blank", "code": "NotBlank"}]},
+         "Bad Request. Name: must not be blank.", [("name", "must not be blank")]),
+        ([{"message": "Required fields are missing", "errorCode": "MISSING", "fields": ["Name"]}],
+         "Name: Required fields are missing", [("Name", "Required fields are missing")]),
+        ({"error": {"code": "Bad", "message": "Invalid", "details": [{"target": "size", "message": "too big"}]}},
+         "Invalid. Size: too big.", [("size", "too big")]),
+        ({"error": {"code": 400, "message": "Bad", "details": [
+            {"fieldViolations": [{"field": "user.name", "description": "too long"}]}]}}, "Bad. Name: too long.",
+         [("name", "too long")]),
+        ({"fault": {"faultstring": "Invalid ApiKey", "detail": {"errorcode": "x"}}}, "Invalid ApiKey", []),
+        ({"error": "RecordInvalid", "description": "Validation errors",
+          "details": {"name": [{"description": "Name: is too short"}]}},
+         None, [("name", "Name: is too short")]),
+    ],
+)  # fmt: skip
+def test_what_products_say_is_wrong_is_found_wherever_they_say_it(body, text, fields):
+    if text is not None:
+        assert problem_text(body, 400) == text
+    assert problem_fields(body) == fields
