@@ -14,7 +14,7 @@ from django.conf import settings
 
 from nlops.core.types import Completion, Message, Tool, ToolCall, Usage
 from nlops.llm.base import Limits, ModelError
-from nlops.llm.bounded_http import bounded_client, deadline
+from nlops.llm.bounded_http import AnswerRefused, bounded_client, deadline
 from nlops.llm.breaker import Breaker
 from nlops.llm.openai_answers import Answer, WrittenCall, read_body, read_chunks
 from nlops.llm.openai_faults import cut_off, declined, model_error, refused_option, unreadable, unreadable_call
@@ -38,6 +38,10 @@ BYTES_PER_TOKEN = 4
 CUT_OFF_MARK = " […]"
 
 log = structlog.get_logger(__name__)
+
+
+#: What reading an answer raises beside errors of the SDK; not every ValueError, for `on_text` may raise some.
+_UNREADABLE = (httpx2.HTTPError, AnswerRefused, json.JSONDecodeError, UnicodeError, RecursionError)
 
 
 class MalformedCall(Exception):
@@ -125,7 +129,7 @@ class OpenAIModel:
             return self._send(request, limits, text)
         except openai.APIError as error:
             raise model_error(error) from error
-        except (httpx2.HTTPError, ValueError, RecursionError) as error:
+        except _UNREADABLE as error:
             raise unreadable(type(error).__name__) from error
 
     def _send(self, request: dict[str, Any], limits: Limits, text: PlainText | None) -> Answer:

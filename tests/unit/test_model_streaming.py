@@ -397,7 +397,7 @@ def test_a_stream_that_is_too_long_is_given_up(model, scripted_server, monkeypat
     assert len(scripted_server.requests) == 1
 
 
-class Stopped(Exception):
+class Stopped(ValueError):
     """The person stopped the run."""
 
 
