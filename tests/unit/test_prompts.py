@@ -9,7 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlops.core.prompts import HISTORY_MESSAGES, HISTORY_RESULT_CHARACTERS, build_messages, system_prompt, trim_result
+from nlops.core.prompts import (
+    FIXED_RULES,
+    HISTORY_MESSAGES,
+    HISTORY_RESULT_CHARACTERS,
+    SHIPPED,
+    build_messages,
+    check_template,
+    difference,
+    render,
+    system_prompt,
+    trim_result,
+)
 from nlops.core.tools import OWN_TOOLS
 from nlops.core.types import Message, Role, ToolCall
 
@@ -120,3 +131,29 @@ def test_every_result_is_json_within_the_limit(value, limit):
     text = trim_result(value, limit)
     json.loads(text)
     assert len(text) <= limit
+
+
+def test_the_shipped_prompt_is_small_enough_for_small_models():
+    check_template(SHIPPED)
+    assert len(FIXED_RULES) + len(SHIPPED) < 2500
+    assert len(system_prompt(["Keyring"], datetime(2026, 11, 23, tzinfo=UTC))) < 3200
+
+
+def test_what_is_filled_in_is_not_looked_at_for_places_again():
+    rendered = render(
+        "{products} {examples} {now} {\"error\": 1}", products=["{now}"], now=datetime(2026, 11, 23, tzinfo=UTC),
+        examples=['- "{products}": f({})'],
+    )  # fmt: skip
+    assert '{now} Examples; their names and values are not of this request:\n- "{products}": f({}) Monday' in rendered
+    assert rendered.endswith('{"error": 1}')
+
+
+def test_a_library_takes_the_place_of_the_made_up_product():
+    rendered = system_prompt(["Keyring"], datetime(2026, 11, 23, tzinfo=UTC), ['- "Get user1": get_user({})'])
+    assert "get_user" in rendered
+    assert "parcel" not in rendered
+
+
+def test_a_difference_tells_what_goes_and_what_comes():
+    assert difference("a\nb", "a\nc") == ["@@ -1,2 +1,2 @@", " a", "-b", "+c"]
+    assert difference("a", "a") == []
