@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
+from nlops.core import saying
 from nlops.core.types import Json, Provenance, ProvenanceKind, Storable
 
 
@@ -70,7 +72,7 @@ def trace(arguments: dict[str, Json], sources: Sources, schema: dict[str, Json])
     6. *invented*: none of these; always so for "", null, [] and {}.
     """
     found: dict[str, Provenance] = {}
-    texts = [_Text(text) for text in sources.said]
+    texts = [form for text in sources.said for form in _forms(text)]
     for pointer, path, value in _leaves(arguments, "", ()):
         names = [token for token in path if isinstance(token, str)]
         leaf = _Leaf(value, names[-1] if names else "", _schema_at(schema, path))
@@ -100,11 +102,15 @@ class _Leaf:
 class _Text:
     """What the person said, ready for matching; positions are those of the original."""
 
-    __slots__ = ("plain", "stems", "text", "words")
+    __slots__ = ("_places", "plain", "stems", "text", "words")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, form: _Form | None = None) -> None:
         self.text = text
         blanked = _PLACEHOLDER.sub(lambda match: " " * len(match.group()), text)
+        #: for each character of `plain` its first and next character in `text`; None when they are the same ones
+        self._places: list[tuple[int, int]] | None = None
+        if form is not None and not blanked.isascii():
+            blanked, self._places = _normalised(blanked, form)
         self.plain = blanked.translate(_QUOTES)
         self.words = [(match.group().lower(), match.span()) for match in _WORD.finditer(self.plain)]
         self.stems = [_stem(word) for word, _ in self.words]
@@ -117,17 +123,61 @@ class _Text:
         """Characters from the first to the last of these words."""
         return self.words[first][1][0], self.words[last][1][1]
 
+    def original(self, span: tuple[int, int]) -> tuple[int, int]:
+        """A place in `plain` as a place in `text`."""
+        if self._places is None or span[0] >= span[1]:
+            return span
+        return self._places[span[0]][0], self._places[span[1] - 1][1]
+
     def said(self, span: tuple[int, int]) -> Provenance:
         """Provenance with the words around the value, at most some hundred characters of them."""
-        start, end = span
+        start, end = self.original(span)
         first = max(0, start - _CONTEXT) if len(self.text) > 3 * _CONTEXT else 0
         last = min(len(self.text), end + _CONTEXT) if len(self.text) > 3 * _CONTEXT else len(self.text)
         return Provenance(ProvenanceKind.SAID, (start - first, end - first), self.text[first:last])
 
 
+_Form = Literal["NFC", "NFKC"]
+
+
+def _forms(text: str) -> list[_Text]:
+    """The text as it was typed, with é as one character, and with full-width signs as usual ones."""
+    found = [_Text(text)]
+    if not text.isascii():
+        for form in _FORMS:
+            other = _Text(text, form)
+            if all(other.plain != known.plain for known in found):
+                found.append(other)
+    return found
+
+
+def _normalised(text: str, form: _Form) -> tuple[str, list[tuple[int, int]]]:
+    """The text in the form, without characters that nobody sees; and where each character was."""
+    plain: list[str] = []
+    places: list[tuple[int, int]] = []
+    start = 0
+    while start < len(text):
+        end = start + 1
+        while end < len(text) and _joins(text[end]):
+            end += 1
+        for character in unicodedata.normalize(form, text[start:end]):
+            if unicodedata.category(character) != "Cf":
+                plain.append(character)
+                places.append((start, end))
+        start = end
+    return "".join(plain), places
+
+
+def _joins(character: str) -> bool:
+    """Whether it may become one character with the one before: accents, and the parts of a Korean syllable."""
+    return unicodedata.combining(character) != 0 or "\u1160" <= character <= "\u11ff"
+
+
+_FORMS: Final[tuple[_Form, ...]] = ("NFC", "NFKC")
 _PLACEHOLDER: Final = re.compile(r"\[\[secret:[^\]\s]*\]\]")
 _QUOTES: Final = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "\u00a0": " "})
-_WORD: Final = re.compile(r"\w+")
+#: Korean written onto another script is a word of its own: "MFA를".
+_WORD: Final = re.compile(r"[\uac00-\ud7a3]+|[^\W\uac00-\ud7a3]+")
 #: Characters of the person's words that are kept on each side of a value.
 _CONTEXT: Final = 200
 #: Scalars of one response that are looked at.
@@ -196,7 +246,7 @@ def _origin(leaf: _Leaf, texts: Sequence[_Text], sources: Sources) -> Provenance
     for text in texts:
         if (span := _said(leaf, text)) is not None:
             # "alice" was said, "Alice" stands in the response's first_name: it was copied from there.
-            copied = _returned(leaf, sources.returned) if text.text[slice(*span)] != value else None
+            copied = _returned(leaf, sources.returned) if text.text[slice(*text.original(span))] != value else None
             exact = copied is not None and _closeness(leaf.name, copied.path.rsplit("/", 1)[-1]) == 2
             return copied if copied is not None and exact and isinstance(value, str) else text.said(span)
     return (
@@ -214,38 +264,6 @@ def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-#: Words that name no thing: a value made of them alone was taken from the request's grammar.
-_FILLERS: Final = _set(
-    "a an the new some any all every each this that it its his her their my your our me you him them us i"
-    " we and or of for in on at to from by with without as is are be was were has have please can could"
-    " would should do does did create add make get show list find give fetch see view tell delete remove"
-    " drop update change set edit rename details detail info information name named called id number value"
-    " item items entry entries one ones thing user users group groups account accounts safe safes secret"
-    " secrets password request requests"
-)
-_NAMING: Final = re.compile(r"(?:\b(?:named|called|titled|is|as|be)\s+|[:=]\s*)$", re.I)
-_NUMBER: Final = re.compile(r"(?<![\w.,])(?<!\w-)-?\d+(?:,\d{3})*(?:\.\d+)?(?![\w])(?![.,]\d)")
-_NUMBERS: Final = {
-    **dict(
-        zip(
-            ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
-            range(10),
-            strict=True,
-        )
-    ),
-    "ten": 10,
-    "eleven": 11,
-    "twelve": 12,
-    "fifteen": 15,
-    "twenty": 20,
-    "thirty": 30,
-    "forty": 40,
-    "fifty": 50,
-    "sixty": 60,
-    "ninety": 90,
-    "hundred": 100,
-    "thousand": 1000,
-}
 _POINTING: Final = frozenset({"that", "this", "the", "which", "another", "no", "each", "every", "any"})
 _NEGATIONS: Final = _set("not no never without non isn aren don doesn wasn weren")
 #: Words of opposite states: (yes, no), as stems.
@@ -258,13 +276,13 @@ _STATES: Final = (
 )
 #: Abbreviations in names of arguments: what people say instead.
 _SPELLED_OUT: Final = {
-    "mfa": re.compile(r"\b(?:second|multi|two|2)[\s-]?factors?\b|\b2fa\b", re.IGNORECASE),
-    "2fa": re.compile(r"\b(?:second|multi|two|2)[\s-]?factors?\b|\bmfa\b", re.IGNORECASE),
+    "mfa": re.compile(rf"\b(?:second|multi|two|2)[\s-]?factors?\b|\b2fa\b|{saying.SPELLED_OUT}", re.IGNORECASE),
+    "2fa": re.compile(rf"\b(?:second|multi|two|2)[\s-]?factors?\b|\bmfa\b|{saying.SPELLED_OUT}", re.IGNORECASE),
     "sso": re.compile(r"\bsingle[\s-]sign[\s-]?on\b", re.IGNORECASE),
 }
-_AUXILIARIES: Final = _set("is has be are should must may can do allow include includ with only flag")
-_YES: Final = frozenset({"true", "yes", "on"})
-_NO: Final = frozenset({"false", "no", "off"})
+_AUXILIARIES: Final = _set("is has be are should must may can do allow include includ with only flag requir")
+_YES: Final = saying.YES | {"true", "yes", "on"}
+_NO: Final = saying.NO | {"false", "no", "off"}
 
 
 def _said(leaf: _Leaf, text: _Text) -> tuple[int, int] | None:
@@ -279,11 +297,13 @@ def _said(leaf: _Leaf, text: _Text) -> tuple[int, int] | None:
 
 
 def _said_phrase(leaf: _Leaf, text: _Text) -> tuple[int, int] | None:
-    words = leaf.value.translate(_QUOTES).strip().strip("\"'").split()
+    # Composed characters stand for decomposed ones; others are other characters.
+    value = unicodedata.normalize("NFC", leaf.value)
+    words = value.translate(_QUOTES).strip().strip("\"'").split()
     if not words or len(leaf.value) > len(text.text) + 20:
         return None
     choice = leaf.value in leaf.schema.get("enum", ())
-    generic = not choice and all(w in _FILLERS or w in _name_words(leaf.name) for w in _lower_words(words))
+    generic = not choice and all(w in saying.FILLERS or w in _name_words(leaf.name) for w in _lower_words(words))
     for pattern in _phrase_patterns(words):
         for match in pattern.finditer(text.plain):
             if not generic or _is_named(match, text.plain):
@@ -301,35 +321,45 @@ def _phrase_patterns(words: list[str]) -> Iterator[re.Pattern[str]]:
         if re.search(r"[\d_]", phrase) and "@" not in phrase:
             flags = re.RegexFlag(0)
             body = f"[{re.escape(phrase[0].lower())}{re.escape(phrase[0].upper())}]" + body[len(re.escape(phrase[0])) :]
-        yield re.compile(rf"(?<![\w@])(?<!\w[./\\-]){body}(?![\w@])(?![./\\-]\w)", flags)
+        opening = rf"{saying.before(phrase)}(?<!\w[./\\-])"
+        yield re.compile(rf"{opening}{body}(?!@)(?![./\\-]\w)(?={saying.after(phrase)})", flags)
+        if len(phrase) > 2 and phrase.isalpha() and phrase.isascii() and not phrase.lower().endswith("s"):
+            yield re.compile(rf"(?<![\w@-]){phrase.capitalize()}(?={saying.GENITIVE})")
 
 
 def _is_named(match: re.Match[str], text: str) -> bool:
     """True when the words stand in quotes, after "named", or are all that was said."""
     before, after = text[max(0, match.start() - 40) : match.start()], text[match.end() : match.end() + 1]
     quoted = before[-1:] in ("'", '"', "`") and after == before[-1:]
-    return quoted or _NAMING.search(before) is not None or match.group().strip() == text.strip(" \t\r\n.!?\"'")
+    named = saying.NAMING.search(before) or saying.NAMED.match(text, match.end())
+    return quoted or named is not None or match.group().strip() == text.strip(" \t\r\n.!?\"'")
 
 
 def _said_choice(leaf: _Leaf, text: _Text) -> tuple[int, int] | None:
     """A choice of an enum in an inflected form, all of its words, none of them negated."""
     if leaf.value not in leaf.schema.get("enum", ()):
         return None
-    stems = [_stem(word) for word in _name_words(leaf.value)]
-    said = [text.find(stem) for stem in stems]
-    if not stems or -1 in said or any(_negated(text, index) for index in said):
-        return None
-    return text.span(min(said), max(said))
+    words = _name_words(leaf.value)
+    said = [text.find(_stem(word)) for word in words]
+    if words and -1 not in said and not any(_negated(text, index) for index in said):
+        return text.span(min(said), max(said))
+    elsewhere = saying.CHOICES.get(leaf.value.lower())
+    found = elsewhere.search(text.plain) if elsewhere else None
+    return found.span() if found else None
 
 
 def _said_number(value: float, text: _Text) -> tuple[int, int] | None:
-    for match in _NUMBER.finditer(text.plain):
-        if float(match.group().replace(",", "")) == value:
-            return match.span()
+    for number, span in saying.numerals(text.plain):
+        if number == value:
+            return span
     for index, (word, span) in enumerate(text.words):
-        if _NUMBERS.get(word) == value:
-            before = text.words[index - 1][0] if index else ""
-            if word != "one" or before not in _POINTING:
+        before = text.words[index - 1] if index else ("", (0, 0))
+        if before[0] in saying.ENGLISH_TENS and word in saying.ENGLISH_ONES:
+            if saying.ENGLISH_TENS[before[0]] + saying.ENGLISH_ONES[word] == value:
+                return before[1][0], span[1]
+        elif saying.NUMBERS.get(word) == value and (word != "one" or before[0] not in _POINTING):
+            following = text.words[index + 1][0] if index + 1 < len(text.words) else ""
+            if word not in saying.ENGLISH_TENS or following not in saying.ENGLISH_ONES:
                 return span
     return None
 
@@ -350,6 +380,16 @@ def _said_boolean(leaf: _Leaf, text: _Text) -> tuple[int, int] | None:
     for said, index in evidence:
         if said is leaf.value:
             return text.span(index, index)
+    return None if subject else _said_elsewhere(stems, leaf.value, text)
+
+
+def _said_elsewhere(stems: list[str], value: bool, text: _Text) -> tuple[int, int] | None:
+    """The state in Korean or German: "잠금 해제", "deaktiviere"."""
+    for names, yes, no in saying.STATES:
+        if any(stem in names for stem in stems):
+            opposite = any(stem in saying.OPPOSITES for stem in stems)
+            found = (yes if value is not opposite else no).search(text.plain)
+            return found.span() if found else None
     return None
 
 
@@ -379,7 +419,9 @@ def _of_subject(subject: list[str], negative: frozenset[str], text: _Text) -> It
     if -1 not in places:
         index = places[0]
         near = text.stems[max(0, index - 4) : index + 5]
-        yield not (_negated(text, index) or any(stem in negative for stem in near)), index
+        start, end = text.words[index][1]
+        without = saying.WITHOUT.search(text.plain, max(0, start - 12), end + 15)
+        yield not (_negated(text, index) or without or any(stem in negative for stem in near)), index
 
 
 def _place_of(stem: str, text: _Text) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -309,3 +310,119 @@ def test_a_value_in_other_capitals_than_said_that_a_response_holds_exactly_was_c
     found = trace({"first_name": "Alice", "username": "alice"}, sources, {})
     assert found["/first_name"].kind is ProvenanceKind.RETURNED
     assert found["/username"].kind is ProvenanceKind.SAID
+
+
+# --- Korean, German, and texts in other forms of Unicode ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text", "words"),
+    [
+        ("username", "user2", "user2를 삭제해 주세요", "user2"),
+        ("username", "user2", "user2의 상세 정보", "user2"),
+        ("username", "user1", "'user1'이라는 사용자를 생성하세요", "user1"),
+        ("username", "user1", "user1이라는 사용자를 생성하세요", "user1"),
+        ("username", "user1", "user1님에게서", "user1"),
+        ("username", "user1", "user1삭제해줘", "user1"),
+        ("username", "user1", "사용자user1을 보여줘", "user1"),
+        ("name", "Sales", "bob을 Sales그룹에 추가해줘", "Sales"),
+        ("name", "영업팀", "bob을 영업팀에 추가해줘", "영업팀"),
+        ("name", "영업팀", "영업팀이라는 그룹을 만들어 줘", "영업팀"),
+        ("name", "서울", "서울로 옮겨줘", "서울"),
+        ("username", "김철수", "김철수를 비활성화해 주세요", "김철수"),
+        ("username", "박지은", "박지은을 잠가 주세요", "박지은"),
+        ("username", "박지은", "박지은은 누구야?", "박지은"),
+        ("username", "사용자", "'사용자'라는 사용자를 만들어줘", "사용자"),
+        ("name", "user-ops.eu", "user-ops.eu에서", "user-ops.eu"),
+        ("email", "kim@corp.example", "이메일은 kim@corp.example로 해줘", "kim@corp.example"),
+        ("limit", 5, "로그 5개만 보여줘", "5"),
+        ("limit", 5, "로그 다섯 개 보여줘", "다섯"),
+        ("limit", 3, "세 명만 보여줘", "세"),
+        ("limit", 25, "스물다섯 명", "스물다섯"),
+        ("minutes", 30, "삼십 분", "삼십"),
+        ("minutes", 45, "세션을 45분으로", "45"),
+        ("amount", 30000, "3만 원", "3만"),
+        ("request_id", 1, "1번 요청을 승인해줘", "1"),
+        ("enabled", False, "user1을 비활성화해줘", "비활성화해줘"),
+        ("enabled", True, "user1을 활성화해줘", "활성화해줘"),
+        ("locked", True, "user1을 잠가줘", "잠가줘"),
+        ("locked", False, "user1의 잠금을 해제해줘", None),
+        ("mfa_enabled", False, "user1의 MFA를 꺼줘", "MFA"),
+        ("require_mfa", True, "모든 사용자에게 2단계 인증을 요구해줘", "2"),
+        ("username", "bernd", "Zeige Bernds Konto", "Bernd"),
+        ("enabled", False, "Deaktiviere bob", "Deaktiviere"),
+        ("locked", False, "Entsperre bob", "Entsperre"),
+        ("limit", 25, "die letzten fünfundzwanzig Einträge", "fünfundzwanzig"),
+        ("limit", 1000, "höchstens 1.000 Zeilen", "1.000"),
+        ("ratio", 1.5, "1,5 Stunden", "1,5"),
+        ("limit", 45, "forty-five entries", "forty-five"),
+        ("username", "user1", "user１을 삭제", "user１"),
+        ("username", "user１", "user１을 삭제", "user１"),
+        ("name", "Café", "delete Cafe\u0301 now", "Cafe\u0301"),
+        ("name", "영업팀", "\u110b\u1167\u11bc\u110b\u1165\u11b8\u1110\u1175\u11b7에 추가", None),
+        ("username", "user1", "get us\u200ber1", "us\u200ber1"),
+    ],
+)
+def test_values_are_said_without_their_particles_and_the_place_is_exact(name, value, text, words) -> None:
+    found = origin(name, value, text)
+    assert found.kind is SAID
+    assert found.place is not None
+    if words is not None:
+        assert found.text[slice(*found.place)] == words
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("username", "user1", "user12를 삭제해줘"),
+        ("username", "박지", "박지은을 잠가줘"),
+        ("username", "김철", "김철수를 삭제해줘"),
+        ("name", "영업", "영업팀에 추가해줘"),
+        ("name", "API", "API키를 삭제해줘"),
+        ("username", "사용자", "새 사용자를 생성해줘"),
+        ("username", "Benutzer", "Lege einen Benutzer an"),
+        ("name", "사", "사과를 주문해줘"),
+        ("email", "ann@example.com", "create ann at example.com"),
+        ("email", "ann@example.com", "ann을 생성해줘"),
+        ("username", "user１", "user1을 삭제해줘"),
+        ("username", "us\u200ber1", "user1을 삭제해줘"),
+        ("username", "bernd", "zeige den Benutzer bernds"),
+        ("limit", 3, "3만 원"),
+        ("limit", 2, "이 사용자를 삭제해줘"),
+        ("limit", 1, "일을 시작해"),
+        ("enabled", True, "user1을 비활성화해줘"),
+        ("mfa_enabled", True, "MFA 꺼줘"),
+        ("mfa_enabled", True, "Schalte MFA bei bob aus"),
+        ("locked", True, "user1의 잠금을 해제해줘"),
+    ],
+)
+def test_fragments_and_joined_parts_are_invented(name, value, text) -> None:
+    assert origin(name, value, text).kind is INVENTED
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [("read", "읽기 권한을 줘"), ("manage", "관리 권한으로"), ("read", "gib bob Leserechte")]
+)
+def test_usual_choices_are_said_in_other_languages(value, text) -> None:
+    schema = {"type": "string", "enum": ["read", "write", "manage"]}
+    assert origin("permission", value, text, schema=schema).kind is SAID
+    assert origin("permission", "write", text, schema=schema).kind is INVENTED
+
+
+_SIGNS = st.sampled_from("user1김철수영업팀을를이라는의에게 '\"-_.@２é\u0301\u200b\u1100\u1161\u11a8ßa만천일이5,")
+
+
+@given(
+    text=st.text(_SIGNS, max_size=40), value=st.one_of(st.text(_SIGNS, max_size=8), st.integers(0, 60), st.booleans())
+)
+def test_nothing_is_said_that_does_not_stand_in_the_text(text: str, value: Json) -> None:
+    found = origin("name", value, text)
+    if found.kind is SAID and isinstance(value, str):
+        assert found.place is not None
+        quoted = found.text[slice(*found.place)]
+
+        def plain(words: str) -> str:
+            words = "".join(c for c in unicodedata.normalize("NFKC", words) if unicodedata.category(c) != "Cf")
+            return "".join(words.split()).casefold().strip("'\". ")
+
+        assert plain(value) == plain(quoted)
