@@ -22,6 +22,7 @@ import httpcore2
 import httpx2
 import orjson
 
+from nlops.core.phrases import say
 from nlops.core.types import Json
 from specs.network import DeadlineTransport
 from specs.reading import Content, parse_body, read_body, read_content
@@ -418,18 +419,13 @@ _MOVED: Final = frozenset({301, 307, 308})
 
 def _odd_3xx(status: int, headers: Mapping[str, str]) -> tuple[str, bool]:
     if status == 304:
-        return "The product answered that nothing has changed (HTTP 304), although nobody asked for changes only.", True
+        return say("wire_not_modified"), True
     where = urlsplit(headers.get("location", ""))
     server = where.netloc.rpartition("@")[2]
     place = f"{where.scheme}://{server}{where.path}" if server else where.path
     place = re.sub(r"[^\x21-\x7e]", "", place)[:200]
-    named = f" to {place}" if place else ""
-    return (
-        f"The product sent the request elsewhere{named} (HTTP {status}). nlops does not follow: the credentials are "
-        "for the connection's address only. If the product has moved, an operator can correct the connection's base "
-        "URL.",
-        status not in _MOVED,
-    )
+    named = say("wire_to", place=place) if place else ""
+    return say("wire_elsewhere", place=named, status=status), status not in _MOVED
 
 
 def wait_told(status: int, headers: Mapping[str, str], now: datetime) -> float | None:
@@ -481,48 +477,32 @@ def _tls_context() -> ssl.SSLContext:
 
 def _unreachable(error: Exception, host: str, seconds: float, *, late: bool) -> ProductUnreachable:
     """The failure in words for the person, and whether the product may have got the request."""
+    wait = round(seconds)
     match error:
         case httpcore2.ConnectTimeout() | httpcore2.PoolTimeout():
-            return ProductUnreachable(
-                f"{host} could not be reached within {seconds:.0f} seconds. Check that the product runs and that the "
-                "connection's base URL is right.",
-                sent=False,
-            )
+            return ProductUnreachable(say("wire_unreachable", host=host, seconds=wait), sent=False)
         case httpcore2.ConnectError():
             return ProductUnreachable(_connect_message(error, host), sent=False)
         case httpcore2.UnsupportedProtocol() | httpcore2.LocalProtocolError():
             return RequestNotPossible(f"The request to {host} can't be sent as HTTP; check the connection.")
         case httpcore2.TimeoutException() if late:
-            return ProductUnreachable(
-                f"{host} was still sending its answer after {seconds:.0f} seconds, so nlops stopped reading.", sent=True
-            )
+            return ProductUnreachable(say("wire_late", host=host, seconds=wait), sent=True)
         case httpcore2.TimeoutException():
-            return ProductUnreachable(f"{host} did not answer within {seconds:.0f} seconds.", sent=True)
+            return ProductUnreachable(say("wire_silent", host=host, seconds=wait), sent=True)
         case httpcore2.RemoteProtocolError() if "disconnected" not in str(error) and "closed" not in str(error):
-            return ProductUnreachable(
-                f"{host} answered with something that is not HTTP as it should be, so its answer can't be read.",
-                sent=True,
-            )
+            return ProductUnreachable(say("wire_no_http", host=host), sent=True)
         case _:
-            return ProductUnreachable(
-                f"{host} closed the connection before it answered, or in the middle of its answer.", sent=True
-            )
+            return ProductUnreachable(say("wire_closed", host=host), sent=True)
 
 
 def _connect_message(error: Exception, host: str) -> str:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return (
-                f"The TLS certificate of {host} is not trusted ({cause.verify_message}). Ask the product's operator "
-                "for a valid certificate, or use the host name that the certificate names."
-            )
+            return say("wire_untrusted", host=host, why=cause.verify_message)
         if isinstance(cause, ssl.SSLError):
-            return f"{host} does not speak TLS as expected. Check whether the base URL should begin with http://."
+            return say("wire_no_tls", host=host)
         cause = cause.__cause__ or cause.__context__
     if "name" in str(error).lower() or "address" in str(error).lower():
-        return f"The host name of {host} is not known. Check the connection's base URL."
-    return (
-        f"{host} can't be reached: the connection was refused. Check that the product runs and that the connection's "
-        "base URL is right."
-    )
+        return say("wire_unknown_host", host=host)
+    return say("wire_down", host=host)

@@ -17,6 +17,7 @@ from typing import Final
 
 import jiter
 
+from nlops.core.phrases import say
 from nlops.core.types import Json
 
 
@@ -60,15 +61,12 @@ def read_content(chunks: Iterable[bytes], encoding: str, limit: int) -> Content:
         try:
             data += decoder.decode(chunk, limit + 1 - len(data))
         except zlib.error:
-            return Content(b"", size, problem=_NOT_UNPACKED)
+            return Content(b"", size, problem=say("wire_not_unpacked"))
         if len(data) > limit or size > limit:
             return Content(bytes(data[:limit]), size, truncated=True)
     if size and not decoder.is_complete:
-        return Content(b"", size, problem=_NOT_UNPACKED)
+        return Content(b"", size, problem=say("wire_not_unpacked"))
     return Content(bytes(data), size)
-
-
-_NOT_UNPACKED: Final = "The product's answer is compressed, but broken: it can't be unpacked."
 
 
 class _Plain:
@@ -150,7 +148,7 @@ def read_body(content: Content, headers: Mapping[str, str], status: int) -> Body
             return Body(_storable(jiter.from_json(data, allow_inf_nan=False)))
         except ValueError:
             if says_json and data.lstrip()[:1] in (b"{", b"[", b'"') and status < 400:
-                return Body(None, "The product's answer says that it is JSON but is broken, so it can't be read.")
+                return Body(None, say("wire_broken"))
     return Body(_text(data))
 
 
@@ -162,13 +160,8 @@ def _page(data: bytes, content_type: str, status: int) -> Body:
     title = re.sub(r"\s+", " ", html.unescape(plain)).replace("\x00", "").strip()[:150]
     if status >= 400:
         return Body(title or None)
-    named = f" titled “{title}”" if title else ""
-    return Body(
-        title or None,
-        f"The product answered with a web page{named} where data was expected, as happens when the base URL is not "
-        "that of the API, or when somebody has to sign in. An operator can check the connection.",
-        unclear=True,
-    )
+    named = say("wire_titled", title=title) if title else ""
+    return Body(title or None, say("wire_page", title=named), unclear=True)
 
 
 def _file(content: Content, headers: Mapping[str, str], kind: str) -> str:
@@ -200,8 +193,7 @@ def _cut_off(content: Content, content_type: str, status: int) -> Body:
         return Body(_text(_as_utf8(content.data[:20_000], content_type)))
     return Body(
         _beginning(content.data, content_type),
-        f"The product sent more than {size_in_words(len(content.data))}, which is more than nlops reads. Ask for less "
-        "at a time: a shorter period, a narrower filter or fewer entries.",
+        say("wire_too_large", size=size_in_words(len(content.data))),
     )
 
 
@@ -218,7 +210,7 @@ def _json_lines(data: bytes) -> Body:
     try:
         return Body([_storable(jiter.from_json(line, allow_inf_nan=False)) for line in lines])
     except ValueError:
-        return Body(None, "The product's answer says that it is lines of JSON but is broken, so it can't be read.")
+        return Body(None, say("wire_broken"))
 
 
 def _as_utf8(data: bytes, content_type: str) -> bytes:

@@ -262,4 +262,4 @@ def _send_call(step: Step) -> SendCall | EngineEvent:
         for secret in (run.secrets.all() if state.secrets else ())
     }
     key = str(idempotency_key(run, record.id))
-    return SendCall(record.id, operation, connection, dict(record.arguments), key, secrets)
+    return SendCall(record.id, operation, connection, dict(record.arguments), key, secrets, state.language)

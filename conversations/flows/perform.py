@@ -11,12 +11,13 @@ from django.utils import timezone
 
 from nlops.core.checkpoints import is_secret
 from nlops.core.engine import CallLost, CallReturned, EngineEvent, ModelAnswered, ModelFailed
+from nlops.core.phrases import speaking
 from nlops.core.secrets import redact
 from nlops.core.types import Json, Message, Tool
 from nlops.llm.base import ChatModel, Limits, ModelError
 from specs.flows.call_product import ProductUnreachable, call_operation
 from specs.flows.read_pages import is_readable, read_list
-from specs.http import wait_told
+from specs.http import Response, wait_told
 from specs.models import Connection, Operation
 
 log = structlog.get_logger(__name__)
@@ -56,6 +57,8 @@ class SendCall:
     idempotency_key: str
     #: the secrets that the person typed, by name
     secrets: Mapping[str, str] = field(repr=False)
+    #: in which the person is told what went wrong
+    language: str = "en"
 
     def perform(self) -> EngineEvent:
         """What the product answered."""
@@ -64,11 +67,8 @@ class SendCall:
             for name, value in self.arguments.items()
         }
         try:
-            if is_readable(self.operation):
-                response = read_list(self.operation, self.connection, arguments)
-            else:
-                key = self.idempotency_key
-                response = call_operation(self.operation, self.connection, arguments, idempotency_key=key)
+            with speaking(self.language):
+                response = self._send(arguments)
         except ProductUnreachable as error:
             return CallLost(self.call_id, str(error), sent=error.sent, repeatable=error.repeatable)
         return CallReturned(
@@ -82,6 +82,11 @@ class SendCall:
             pages=response.pages,
             total=response.total,
         )
+
+    def _send(self, arguments: Mapping[str, Json]) -> Response:
+        if is_readable(self.operation):
+            return read_list(self.operation, self.connection, arguments)
+        return call_operation(self.operation, self.connection, arguments, idempotency_key=self.idempotency_key)
 
 
 def _cut(body: Json) -> Json:

@@ -281,7 +281,7 @@ def _succeeded(call: CallRecord, tool: Tool, zone: tzinfo | None) -> _Told:
         return _read(call, tool, body, view)
     sentence = _changed(call, tool, body)
     if call.http_status == 202:
-        sentence = f"{sentence} The product took it on and may still be working on it."
+        sentence = f"{sentence} {say('took_on')}"
     block = view.details(body, "") if isinstance(body, dict) and body else None
     return _Told(sentence, (block,) if block else ())
 

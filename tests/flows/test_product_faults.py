@@ -372,3 +372,19 @@ def test_of_a_list_that_is_too_large_the_beginning_is_shown(chat, product, scrip
     chat.say("List all users")
     assert chat.state.answer.text == "Here are the first 100 users; there are more."
     assert len(product.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("request_text", "words"),
+    [
+        ("사용자 bob 의 정보를 보여줘", "데이터 대신 웹 페이지(제목: “Bad gateway”)가 왔습니다."),
+        ("Zeige mir bitte den Benutzer bob", "mit einer Webseite mit dem Titel „Bad gateway“ geantwortet"),
+    ],
+)
+def test_what_went_wrong_on_the_wire_is_told_in_the_language_of_the_request(
+    chat, product, scripted_server, request_text, words
+):
+    product.will(reply("200 OK", PAGE, HTML))
+    scripted_server.will(Reply(calls=[("get_user", {"name": "bob"})]), Reply(text=""))
+    chat.say(request_text)
+    assert words in chat.state.answer.text

@@ -144,6 +144,48 @@ PHRASES: Final[dict[str, str]] = {
     "cannot_help": "Damit kann ich hier nicht helfen: {reason}.",
     "nothing_does_it": "nichts, was ich benutzen darf, tut das",
     "can_help_with": "Helfen kann ich mit {products}: {services}.",
+    # what comes, or does not come, over the wire
+    "wire_unreachable": (
+        "{host} war innerhalb von {seconds} Sekunden nicht zu erreichen. Prüfen Sie, ob das Produkt läuft und ob"
+        " die Basis-URL der Verbindung stimmt."
+    ),
+    "wire_down": (
+        "{host} ist nicht zu erreichen: Die Verbindung wurde abgelehnt. Prüfen Sie, ob das Produkt läuft und ob"
+        " die Basis-URL der Verbindung stimmt."
+    ),
+    "wire_unknown_host": "Der Rechnername von {host} ist nicht bekannt. Prüfen Sie die Basis-URL der Verbindung.",
+    "wire_untrusted": (
+        "Dem TLS-Zertifikat von {host} wird nicht vertraut ({why}). Bitten Sie den Betreiber des Produkts um ein"
+        " gültiges Zertifikat, oder nehmen Sie den Rechnernamen, den das Zertifikat nennt."
+    ),
+    "wire_no_tls": "{host} spricht kein TLS, wie erwartet. Prüfen Sie, ob die Basis-URL mit http:// beginnen sollte.",
+    "wire_late": "{host} sendete nach {seconds} Sekunden noch immer; nlops hat aufgehört zu lesen.",
+    "wire_silent": "{host} hat innerhalb von {seconds} Sekunden nicht geantwortet.",
+    "wire_no_http": "{host} hat mit etwas geantwortet, das kein richtiges HTTP ist; die Antwort ist nicht lesbar.",
+    "wire_closed": "{host} hat die Verbindung vor der Antwort oder mitten in ihr geschlossen.",
+    "wire_page": (
+        "Das Produkt hat mit einer Webseite{title} geantwortet, wo Daten erwartet wurden, wie es geschieht, wenn"
+        " die Basis-URL nicht die der API ist oder wenn eine Anmeldung fehlt. Ein Operator kann die Verbindung"
+        " prüfen."
+    ),
+    "wire_titled": " mit dem Titel „{title}“",
+    "wire_broken": "Die Antwort des Produkts gibt sich als JSON aus, ist aber kaputt und nicht lesbar.",
+    "wire_not_unpacked": "Die Antwort des Produkts ist komprimiert, aber kaputt: Sie lässt sich nicht auspacken.",
+    "wire_too_large": (
+        "Das Produkt hat mehr als {size} gesendet; so viel liest nlops nicht. Fragen Sie nach weniger auf einmal:"
+        " einem kürzeren Zeitraum, einem engeren Filter oder weniger Einträgen."
+    ),
+    "wire_elsewhere": (
+        "Das Produkt hat die Anfrage weitergeschickt{place} (HTTP {status}). nlops folgt dem nicht: Die"
+        " Zugangsdaten sind nur für die Adresse der Verbindung. Ist das Produkt umgezogen, kann ein Operator die"
+        " Basis-URL der Verbindung berichtigen."
+    ),
+    "wire_to": " nach {place}",
+    "wire_not_modified": (
+        "Das Produkt hat geantwortet, dass sich nichts geändert habe (HTTP 304), obwohl niemand nur nach"
+        " Änderungen gefragt hat."
+    ),
+    "took_on": "Das Produkt hat es angenommen und arbeitet vielleicht noch daran.",
 }
 
 #: English singular to German singular and plural.

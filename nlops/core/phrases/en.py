@@ -136,6 +136,46 @@ PHRASES: Final[dict[str, str]] = {
     "cannot_help": "I can't help with that here: {reason}.",
     "nothing_does_it": "nothing that I may use does it",
     "can_help_with": "I can help with {products}: {services}.",
+    # what comes, or does not come, over the wire
+    "wire_unreachable": (
+        "{host} could not be reached within {seconds} seconds. Check that the product runs and that the"
+        " connection's base URL is right."
+    ),
+    "wire_down": (
+        "{host} can't be reached: the connection was refused. Check that the product runs and that the"
+        " connection's base URL is right."
+    ),
+    "wire_unknown_host": "The host name of {host} is not known. Check the connection's base URL.",
+    "wire_untrusted": (
+        "The TLS certificate of {host} is not trusted ({why}). Ask the product's operator for a valid certificate,"
+        " or use the host name that the certificate names."
+    ),
+    "wire_no_tls": "{host} does not speak TLS as expected. Check whether the base URL should begin with http://.",
+    "wire_late": "{host} was still sending its answer after {seconds} seconds, so nlops stopped reading.",
+    "wire_silent": "{host} did not answer within {seconds} seconds.",
+    "wire_no_http": "{host} answered with something that is not HTTP as it should be, so its answer can't be read.",
+    "wire_closed": "{host} closed the connection before it answered, or in the middle of its answer.",
+    "wire_page": (
+        "The product answered with a web page{title} where data was expected, as happens when the base URL is not"
+        " that of the API, or when somebody has to sign in. An operator can check the connection."
+    ),
+    "wire_titled": " titled “{title}”",
+    "wire_broken": "The product's answer says that it is JSON but is broken, so it can't be read.",
+    "wire_not_unpacked": "The product's answer is compressed, but broken: it can't be unpacked.",
+    "wire_too_large": (
+        "The product sent more than {size}, which is more than nlops reads. Ask for less at a time: a shorter"
+        " period, a narrower filter or fewer entries."
+    ),
+    "wire_elsewhere": (
+        "The product sent the request elsewhere{place} (HTTP {status}). nlops does not follow: the credentials are"
+        " for the connection's address only. If the product has moved, an operator can correct the connection's"
+        " base URL."
+    ),
+    "wire_to": " to {place}",
+    "wire_not_modified": (
+        "The product answered that nothing has changed (HTTP 304), although nobody asked for changes only."
+    ),
+    "took_on": "The product took it on and may still be working on it.",
 }
 
 #: Usual kinds of things: none needs a translation into English.

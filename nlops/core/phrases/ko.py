@@ -134,6 +134,42 @@ PHRASES: Final[dict[str, str]] = {
     "cannot_help": "죄송하지만 여기에서는 도와드릴 수 없습니다: {reason}.",
     "nothing_does_it": "제가 사용할 수 있는 작업 중에 해당하는 것이 없습니다",
     "can_help_with": "{products}에 대해 도와드릴 수 있습니다: {services}.",
+    # what comes, or does not come, over the wire
+    "wire_unreachable": (
+        "{seconds}초 안에 {host}에 연결할 수 없었습니다. 제품이 실행 중인지, 연결의 기본 URL이 맞는지 확인해 주세요."
+    ),
+    "wire_down": (
+        "{host}에 연결할 수 없습니다. 연결이 거부되었습니다. 제품이 실행 중인지, 연결의 기본 URL이 맞는지 확인해"
+        " 주세요."
+    ),
+    "wire_unknown_host": "호스트 이름을 찾을 수 없습니다: {host}. 연결의 기본 URL을 확인해 주세요.",
+    "wire_untrusted": (
+        "{host}의 TLS 인증서를 신뢰할 수 없습니다({why}). 제품 운영자에게 올바른 인증서를 요청하거나 인증서에 적힌"
+        " 호스트 이름을 사용해 주세요."
+    ),
+    "wire_no_tls": "{host}에서 TLS를 사용할 수 없습니다. 기본 URL이 http://로 시작해야 하는지 확인해 주세요.",
+    "wire_late": "{seconds}초가 지나도 {host}의 응답이 끝나지 않아 nlops가 읽기를 중단했습니다.",
+    "wire_silent": "{seconds}초 안에 {host}에서 응답이 없었습니다.",
+    "wire_no_http": "{host}의 응답이 올바른 HTTP가 아니어서 읽을 수 없습니다.",
+    "wire_closed": "응답 전이나 응답 도중에 {host}에서 연결이 끊어졌습니다.",
+    "wire_page": (
+        "데이터 대신 웹 페이지{title}가 왔습니다. 기본 URL이 API의 주소가 아니거나 로그인이 필요한 경우에 생기는"
+        " 일입니다. 운영자가 연결을 확인할 수 있습니다."
+    ),
+    "wire_titled": "(제목: “{title}”)",
+    "wire_broken": "제품의 응답이 JSON이라고 하지만 깨져 있어 읽을 수 없습니다.",
+    "wire_not_unpacked": "제품의 응답이 압축되어 있지만 깨져 있어 풀 수 없습니다.",
+    "wire_too_large": (
+        "제품이 nlops가 읽는 한도인 {size}보다 많은 데이터를 보냈습니다. 더 짧은 기간, 더 좁은 조건, 더 적은"
+        " 항목으로 나누어 요청해 주세요."
+    ),
+    "wire_elsewhere": (
+        "제품이 요청을 다른 곳으로 보냈습니다{place}(HTTP {status}). 인증 정보는 연결의 주소에만 쓰이므로 nlops는"
+        " 따라가지 않습니다. 제품의 주소가 바뀌었다면 운영자가 연결의 기본 URL을 고칠 수 있습니다."
+    ),
+    "wire_to": ": {place} ",
+    "wire_not_modified": "변경 사항만 요청하지 않았는데도 제품이 바뀐 것이 없다고 답했습니다(HTTP 304).",
+    "took_on": "제품이 요청을 접수했으며 아직 처리 중일 수 있습니다.",
 }
 
 #: English singular to Korean; it has no plural here.
