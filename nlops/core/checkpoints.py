@@ -130,20 +130,104 @@ def _known(arguments: dict[str, Json], tool: Tool) -> dict[str, Json]:
 
 
 def _ground(verdict: Verdict, call: CallRecord, tool: Tool, sources: Sources, calls: Sequence[CallRecord]) -> None:
-    """Find where each value comes from, and drop what was invented: for writes, and for what identifies a thing."""
-    verdict.provenance = tracing.trace(verdict.arguments, sources, tool.parameters)
-    _inherit_repaired(verdict, call, calls)
-    for pointer in tracing.invented(verdict.provenance):
-        name = _top(pointer)
+    """Find where each value comes from, and drop what was invented: for writes, and for what identifies a thing.
+
+    Of an object or a list with values that somebody said, only the invented ones go; one that its object can't do
+    without is asked for by itself. Where nothing was said, the whole argument goes.
+    """
+    _trace(verdict, call, tool, sources, calls)
+    invented = set(tracing.invented(verdict.provenance))
+    if not invented:
+        return
+    for name in list(verdict.arguments):
         schema = tool.properties.get(name, {})
         if tool.effect is Effect.READ and not (name in tool.required and schema.get("type") == "string"):
             continue
-        if name in verdict.arguments:
+        kept = _Pruning(tool, invented).kept(verdict.arguments[name], (name,))
+        if not kept.changed:
+            continue
+        verdict.reasons.append(say("left_out", label=argument_label(name)))
+        if kept.is_dropped or any(isinstance(token, int) for path in kept.missing for token in path):
+            # A value inside of a list has no place of its own in a form: the argument is asked for as a whole.
             del verdict.arguments[name]
-            verdict.reasons.append(say("left_out", label=argument_label(name)))
-    verdict.provenance = {
-        pointer: found for pointer, found in verdict.provenance.items() if _top(pointer) in verdict.arguments
-    }
+            if not kept.is_dropped and name not in tool.required:
+                verdict.questions.append(question(tool, name))
+            continue
+        verdict.arguments[name] = kept.value
+        verdict.questions += [_question_at(tool, path) for path in kept.missing]
+    _trace(verdict, call, tool, sources, calls)
+
+
+def _trace(verdict: Verdict, call: CallRecord, tool: Tool, sources: Sources, calls: Sequence[CallRecord]) -> None:
+    verdict.provenance = tracing.trace(verdict.arguments, sources, tool.parameters)
+    _inherit_repaired(verdict, call, calls)
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What is left of a value without its invented leaves."""
+
+    #: without them; None when nothing is left
+    value: Json = None
+    #: true when nobody said any of it
+    is_dropped: bool = False
+    #: true when something went
+    changed: bool = False
+    #: leaves that went although their objects can't do without
+    missing: list[tuple[str | int, ...]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pruning:
+    """Takes the invented leaves out of one argument."""
+
+    tool: Tool
+    invented: set[str]
+
+    def kept(self, value: Json, path: tuple[str | int, ...]) -> _Kept:
+        """What is left of the value at the path."""
+        if not value or not isinstance(value, (dict, list)) or is_secret(value):
+            invented = tracing.pointer(path) in self.invented
+            return _Kept(None if invented else value, is_dropped=invented, changed=invented)
+        keys: list[str | int] = list(value) if isinstance(value, dict) else list(range(len(value)))
+        parts = {key: self.kept(value[key], (*path, key)) for key in keys}  # type: ignore[index]
+        left = {key: part for key, part in parts.items() if not part.is_dropped}
+        if not left:
+            return _Kept(is_dropped=True, changed=True)
+        result = _Kept(changed=any(part.changed for part in parts.values()))
+        result.missing = [missing for part in left.values() for missing in part.missing]
+        if isinstance(value, list):
+            result.value = [part.value for part in left.values()]
+        else:
+            result.value = {key: part.value for key, part in left.items()}
+            required = tracing.schema_at(self.tool.parameters, path).get("required", ())
+            result.missing += [(*path, key) for key in parts if key not in left and key in required]
+        return result
+
+
+def _question_at(tool: Tool, path: tuple[str | int, ...]) -> Question:
+    """The question for one value inside of an argument; its name is the path, as in "address/city"."""
+    schema = tracing.schema_at(tool.parameters, path)
+    labels = [argument_label(str(token)) for token in path]
+    return Question(
+        name=tracing.pointer(path)[1:],
+        label=f"{schema.get('title') or labels[-1]} ({', '.join(label.lower() for label in labels[:-1])})",
+        help=str(schema.get("description", "")),
+        schema={key: schema[key] for key in _SHOWN if key in schema},
+        secret=path[0] in tool.secret_arguments,
+    )
+
+
+def put(arguments: dict[str, Json], name: str, value: Json) -> None:
+    """Set the argument, or the value inside of one that a question's name ("address/city") means."""
+    tokens = [token.replace("~1", "/").replace("~0", "~") for token in name.split("/")]
+    place: Json = arguments
+    for token in tokens[:-1]:
+        place = place.get(token) if isinstance(place, dict) else None
+    if len(tokens) > 1 and isinstance(place, dict):
+        place[tokens[-1]] = value
+    else:
+        arguments[name] = value
 
 
 def _inherit_repaired(verdict: Verdict, call: CallRecord, calls: Sequence[CallRecord]) -> None:

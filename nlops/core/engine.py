@@ -962,7 +962,7 @@ def _take_values(state: RunState, call: CallRecord, asked: list[Question], event
     for question in asked:
         if question.name in event.secrets:
             name = event.secrets[question.name]
-            call.arguments[question.name] = {"$secret": name}
+            checkpoints.put(call.arguments, question.name, {"$secret": name})
             if name not in state.secrets:
                 state.secrets.append(name)
             continue
@@ -972,7 +972,7 @@ def _take_values(state: RunState, call: CallRecord, asked: list[Question], event
                 wrong.append(question)
             continue
         try:
-            call.arguments[question.name] = checkpoints.coerce(raw, question.schema)
+            checkpoints.put(call.arguments, question.name, checkpoints.coerce(raw, question.schema))
         except ValueError as error:
             wrong.append(checkpoints.with_help(question, str(error)))
             continue

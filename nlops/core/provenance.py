@@ -75,7 +75,7 @@ def trace(arguments: dict[str, Json], sources: Sources, schema: dict[str, Json])
     texts = [form for text in sources.said for form in _forms(text)]
     for pointer, path, value in _leaves(arguments, "", ()):
         names = [token for token in path if isinstance(token, str)]
-        leaf = _Leaf(value, names[-1] if names else "", _schema_at(schema, path))
+        leaf = _Leaf(value, names[-1] if names else "", schema_at(schema, path))
         found[pointer] = _origin(leaf, texts, sources)
     return found
 
@@ -195,11 +195,16 @@ def _leaves(value: Json, pointer: str, path: _Path) -> Iterator[tuple[str, _Path
         yield pointer, path, value
 
 
+def pointer(path: Sequence[str | int]) -> str:
+    """RFC 6901 JSON pointer of a path."""
+    return "".join(f"/{_escaped(str(token))}" for token in path)
+
+
 def _escaped(token: str) -> str:
     return token.replace("~", "~0").replace("/", "~1")
 
 
-def _schema_at(schema: dict[str, Json], path: _Path) -> dict[str, Json]:
+def schema_at(schema: dict[str, Json], path: _Path) -> dict[str, Json]:
     """The schema of the value at the path: through $ref, properties, items and the branches of a combination."""
     here = [schema]
     for token in path:
@@ -280,7 +285,7 @@ _SPELLED_OUT: Final = {
     "2fa": re.compile(rf"\b(?:second|multi|two|2)[\s-]?factors?\b|\bmfa\b|{saying.SPELLED_OUT}", re.IGNORECASE),
     "sso": re.compile(r"\bsingle[\s-]sign[\s-]?on\b", re.IGNORECASE),
 }
-_AUXILIARIES: Final = _set("is has be are should must may can do allow include includ with only flag requir")
+_AUXILIARIES: Final = _set("is has be are should must may can do allow include includ with only flag")
 _YES: Final = saying.YES | {"true", "yes", "on"}
 _NO: Final = saying.NO | {"false", "no", "off"}
 
@@ -415,7 +420,9 @@ def _state_words(content: list[str]) -> tuple[frozenset[str], frozenset[str]]:
 
 def _of_subject(subject: list[str], negative: frozenset[str], text: _Text) -> Iterator[tuple[bool, int]]:
     """ "with mfa", "disable mfa": yes or no for the thing that the name speaks of."""
-    places = [_place_of(stem, text) for stem in subject]
+    found = {stem: _place_of(stem, text) for stem in subject}
+    # What is to be done with it goes without saying, or is said in another language: require_mfa.
+    places = [place for stem, place in found.items() if place >= 0 or stem != "requir" or len(found) == 1]
     if -1 not in places:
         index = places[0]
         near = text.stems[max(0, index - 4) : index + 5]
