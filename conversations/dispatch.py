@@ -6,7 +6,7 @@ from conversations.models import Approval, ApprovalStatus, Run
 from conversations.recording import call_pk, request_hash
 from nlops.core.types import CallRecord, Decision, Effect, ProvenanceKind, Tool
 from specs.models import Connection, Operation
-from specs.querysets import operation_of
+from specs.querysets import connection_to, operation_of
 
 
 class DispatchRefused(Exception):
@@ -23,7 +23,7 @@ def check_dispatch(run: Run, call: CallRecord, tool: Tool | None) -> tuple[Opera
     if tool is None or tool.decision is Decision.DENY:
         raise DispatchRefused("This operation may not be used here any more.")
     operation = operation_of(run.tenant_id, tool.operation_id)
-    connection = Connection.objects.filter(product_id=operation.version.product_id).first()
+    connection = connection_to(operation.version.product_id)
     if connection is None:
         raise DispatchRefused(f"There is no connection to {tool.product} yet. An operator can add one under Products.")
     if tool.decision is not Decision.ALLOW or _is_tainted_write(call, tool):

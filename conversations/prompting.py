@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import orjson
+from cachetools import LRUCache, cached
 from django.db import connection
-from django.db.models import Max, OuterRef, Q, Subquery
+from django.db.models import Max
 from django.utils import timezone
 
 from accounts.models import Member
+from accounts.sql import read_rows
 from conversations.flows.select_tools import rank_operations
-from conversations.models import EventKind, PromptActivation, PromptOrigin, PromptVersion, Run
+from conversations.models import EventKind, PromptOrigin, PromptVersion, Run
 from nlops.core import prompts
 from nlops.core.engine import Record
 from nlops.core.examples import choose
@@ -31,15 +34,11 @@ _SHIPPED_SHA256 = prompts.digest(prompts.SHIPPED)
 
 def active_version(tenant_id: uuid.UUID) -> PromptVersion:
     """The version that new requests use: the one that was chosen last, else the one that nlops ships now."""
-    newest = PromptActivation.objects.filter(tenant=OuterRef("tenant")).order_by("-number")
-    found = PromptVersion.objects.annotate(chosen=Subquery(newest.values("version_id")[:1])).filter(
-        Q(sha256=_SHIPPED_SHA256) | Q(pk=Subquery(newest.values("version_id")[:1]))
+    chosen = "id = (SELECT version_id FROM conversations_promptactivation ORDER BY number DESC LIMIT 1)"
+    found = read_rows(
+        PromptVersion, f"{chosen} OR sha256 = %s ORDER BY ({chosen}) IS TRUE DESC LIMIT 1", [_SHIPPED_SHA256]
     )
-    versions = list(found)
-    for version in versions:
-        if version.pk == version.chosen:
-            return version
-    return versions[0] if versions else shipped_version(tenant_id)
+    return found[0] if found else shipped_version(tenant_id)
 
 
 def shipped_version(tenant_id: uuid.UUID) -> PromptVersion:
@@ -130,6 +129,7 @@ def request_digest(messages: Sequence[Message]) -> str:
     return _digest([message.to_json() for message in messages])
 
 
+@cached(LRUCache(maxsize=4000), key=lambda tool: (tool.operation_id, tool.name), lock=threading.Lock())
 def tool_digest(tool: Tool) -> str:
     """SHA-256 over what a model sees of the tool."""
     return _digest([tool.name, tool.description, tool.parameters])

@@ -30,7 +30,7 @@ from conversations.statements import write_run
 from nlops.core.engine import Record, RunState, Transition, due
 from nlops.core.types import CallRecord, CallStatus, Json, RunStatus, Tool
 from specs.models import Connection
-from specs.querysets import operation_of
+from specs.querysets import connection_to, operation_of
 
 #: Below this the model was unsure of what it did.
 LOW_CONFIDENCE = 0.2
@@ -182,8 +182,8 @@ def _request_decisions(run: Run, waiting: Sequence[CallRecord], tools: Mapping[s
     if not waiting:
         return
     operation = operation_of(run.tenant_id, tools[waiting[0].tool].operation_id)  # a batch is of one operation
-    connection = Connection.objects.filter(product_id=operation.version.product_id).first()
-    if connection is None:
+    to_product = connection_to(operation.version.product_id)
+    if to_product is None:
         return  # the check at dispatch tells the person that there is no connection
     Approval.objects.bulk_create(
         [
@@ -192,7 +192,7 @@ def _request_decisions(run: Run, waiting: Sequence[CallRecord], tools: Mapping[s
                 run=run,
                 call_id=call_pk(run, record.id),
                 by_requester=record.status is not CallStatus.APPROVING,
-                request_hash=request_hash(operation.pk, operation.version_id, connection, record.arguments),
+                request_hash=request_hash(operation.pk, operation.version_id, to_product, record.arguments),
                 requested_by=run.conversation.member,
                 expires_at=timezone.now() + timedelta(minutes=settings.NLOPS_APPROVAL_MINUTES),
             )

@@ -1,4 +1,4 @@
-"""The two statements that every step of a run makes, in SQL: lock and read it, write what the step came to.
+"""The statements that every run makes, in SQL: begin it, lock and read it, write what a step came to.
 
 Written by hand because a run makes them for each of its steps (tests/benchmarks/engine.py): the ORM would take ten
 statements, and as long again to build them. Names and order of the columns come from the models, so that a new
@@ -18,11 +18,18 @@ import orjson
 from django.db import connection, models
 
 from accounts.models import Member, Tenant, User
+from accounts.sql import columns, fields_of, insert, insert_values, row_as
 from conversations.models import Attempt, Call, Conversation, Event, Run
 from nlops.core.types import Json
 
-#: What a user's row is read for here; the rest (the password's hash, for one) stays where it is.
-_USER_FIELDS = ("id", "email", "time_zone", "is_active")
+#: What `lock_run` reads, in order. Of a user no more than is needed: the password's hash stays where it is.
+_READ: tuple[tuple[type[models.Model], frozenset[str] | None], ...] = (
+    (Run, None),
+    (Conversation, None),
+    (Member, None),
+    (Tenant, None),
+    (User, frozenset({"id", "email", "time_zone", "is_active"})),
+)
 #: Columns of a run that never change.
 _FIXED = frozenset({"id", "tenant", "conversation", "number", "request", "created_at"})
 
@@ -39,15 +46,26 @@ def lock_run(run_id: uuid.UUID | str) -> Run:
         raise Run.DoesNotExist(f"There is no run {run_id} here.")
     found: dict[type[models.Model], Any] = {}
     at = 0
-    for model, fields in _read_fields():
-        values = [_from_db(field, value) for field, value in zip(fields, row[at : at + len(fields)], strict=True)]
-        found[model] = model.from_db(connection.alias, [field.attname for field in fields], values)
-        at += len(fields)
+    for model, names in _READ:
+        count = len(fields_of(model, names))
+        found[model] = row_as(model, row[at : at + count], names)
+        at += count
     run: Run = found[Run]
     run.conversation, run.tenant = found[Conversation], found[Tenant]
     run.conversation.member, run.conversation.tenant = found[Member], found[Tenant]
     run.conversation.member.user, run.conversation.member.tenant = found[User], found[Tenant]
     return run
+
+
+def insert_run(run: Run, *, with_conversation: bool, events: Sequence[dict[str, Json]], now: datetime) -> None:
+    """The rows of a new run and its first events, and of its conversation when that is new, too."""
+    rows = [run.conversation, run] if with_conversation else [run]
+    parts = ", ".join(f"row_{number} AS ({insert(type(row))})" for number, row in enumerate(rows))
+    values = [value for row in rows for value in insert_values(row)]
+    with connection.cursor() as cursor:
+        cursor.execute(f"WITH {parts} {_EVENTS}", [*values, *_event_values(run, events, now)])
+    for row in rows:
+        row._state.adding, row._state.db = False, connection.alias
 
 
 def write_run(
@@ -72,11 +90,24 @@ def write_run(
         *own, now, now, _json(calls),
         run.tenant_id, now, _json(sent),
         now, _json(finished),
-        run.tenant_id, run.conversation_id, run.pk, run.conversation_id, now,
-        _json([{"place": place, **event} for place, event in enumerate(events, 1)]),
+        *_event_values(run, events, now),
     ]  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(_write_sql(), parameters)
+
+
+#: Appends events to a conversation's transcript.
+_EVENTS = f"""INSERT INTO "{Event._meta.db_table}"
+            (id, tenant_id, conversation_id, run_id, sequence, kind, data, created_at)
+        SELECT gen_random_uuid(), %s::uuid, %s::uuid, %s::uuid,
+               (SELECT COALESCE(MAX(sequence), 0) FROM "{Event._meta.db_table}" WHERE conversation_id = %s::uuid)
+                   + x.place, x.kind, x.data, %s::timestamptz
+        FROM json_to_recordset(%s::json) AS x(place int, kind text, data json)"""  # noqa: S608  # nosec B608
+
+
+def _event_values(run: Run, events: Sequence[dict[str, Json]], now: datetime) -> list[Any]:
+    placed = [{"place": place, **event} for place, event in enumerate(events, 1)]
+    return [run.tenant_id, run.conversation_id, run.pk, run.conversation_id, now, _json(placed)]
 
 
 def _json(rows: Sequence[dict[str, Json]]) -> str:
@@ -86,21 +117,6 @@ def _json(rows: Sequence[dict[str, Json]]) -> str:
         return json.dumps(rows, default=str)  # a product's integers may have more than 64 bits
 
 
-def _from_db(field: models.Field[Any, Any], value: Any) -> Any:
-    convert = getattr(field, "from_db_value", None)
-    return convert(value, None, connection) if convert else value
-
-
-@functools.cache
-def _read_fields() -> list[tuple[type[models.Model], list[models.Field[Any, Any]]]]:
-    """Models in the order in which they are read, each with its columns."""
-    users = [field for field in User._meta.concrete_fields if field.name in _USER_FIELDS]
-    others: list[tuple[type[models.Model], list[models.Field[Any, Any]]]] = [
-        (model, list(model._meta.concrete_fields)) for model in (Run, Conversation, Member, Tenant)
-    ]
-    return [*others, (User, users)]
-
-
 @functools.cache
 def _changing() -> list[models.Field[Any, Any]]:
     return [field for field in Run._meta.concrete_fields if field.name not in _FIXED]
@@ -108,12 +124,12 @@ def _changing() -> list[models.Field[Any, Any]]:
 
 @functools.cache
 def _lock_sql() -> str:
-    columns = [f'"{model._meta.db_table}"."{field.column}"' for model, fields in _read_fields() for field in fields]
+    read = ", ".join(columns(model, names) for model, names in _READ)
     run, conversation, member = (model._meta.db_table for model in (Run, Conversation, Member))
     tenant, user = Tenant._meta.db_table, User._meta.db_table
     # PostgreSQL locks in the order that is named: the conversation before the run, as everywhere.
     return (
-        f'SELECT {", ".join(columns)} FROM "{run}"'  # noqa: S608  # nosec B608
+        f'SELECT {read} FROM "{run}"'  # noqa: S608  # nosec B608
         f' JOIN "{conversation}" ON "{conversation}".id = "{run}".conversation_id'
         f' JOIN "{member}" ON "{member}".id = "{conversation}".member_id'
         f' JOIN "{user}" ON "{user}".id = "{member}".user_id'
@@ -124,7 +140,7 @@ def _lock_sql() -> str:
 
 @functools.cache
 def _write_sql() -> str:
-    run, call, attempt, event = (model._meta.db_table for model in (Run, Call, Attempt, Event))
+    run, call, attempt = (model._meta.db_table for model in (Run, Call, Attempt))
     changes = ", ".join(f'"{field.column}" = %s' for field in _changing())
     return f"""
         WITH run_row AS (UPDATE "{run}" SET {changes} WHERE id = %s),
@@ -146,9 +162,5 @@ def _write_sql() -> str:
             UPDATE "{attempt}" AS a SET finished_at = %s::timestamptz, http_status = x.http_status, error = x.error
             FROM json_to_recordset(%s::json) AS x(call_id uuid, http_status int, error text)
             WHERE a.call_id = x.call_id AND a.finished_at IS NULL)
-        INSERT INTO "{event}" (id, tenant_id, conversation_id, run_id, sequence, kind, data, created_at)
-        SELECT gen_random_uuid(), %s::uuid, %s::uuid, %s::uuid,
-               (SELECT COALESCE(MAX(sequence), 0) FROM "{event}" WHERE conversation_id = %s::uuid) + x.place,
-               x.kind, x.data, %s::timestamptz
-        FROM json_to_recordset(%s::json) AS x(place int, kind text, data json)
+        {_EVENTS}
     """  # noqa: S608  # nosec B608

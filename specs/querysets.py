@@ -12,9 +12,10 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from accounts.context import current_tenant
+from accounts.sql import read_rows
 from nlops.core.types import Decision, Json, Tool
 from specs.ingest.compile import argument_schema
-from specs.models import Operation, Product, SpecVersion, ToolPolicy, VersionStatus, tool_fields
+from specs.models import Connection, Operation, Product, SpecVersion, ToolPolicy, VersionStatus, tool_fields
 
 
 def decisions(product: Product) -> dict[str, Decision]:
@@ -33,6 +34,24 @@ def allowed_operations() -> dict[tuple[uuid.UUID, str], Decision]:
     """(product id, operation key) to decision, for everything that may be used in the tenant in context."""
     rows = ToolPolicy.objects.exclude(decision=Decision.DENY).values_list("product_id", "operation_key", "decision")
     return {(product_id, key): Decision(decision) for product_id, key, decision in rows}
+
+
+def whitelist_fingerprint() -> str:
+    """Changes with every change of the active versions or of what the whitelists list, in the tenant in context."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT concat_ws(' ', current_setting('nlops.tenant'),"
+            " (SELECT string_agg(id::text, ' ' ORDER BY id) FROM specs_specversion WHERE status = %s),"
+            " (SELECT sum(hashtextextended(product_id || operation_key, 0)) FROM specs_toolpolicy"
+            " WHERE decision <> %s))",
+            [VersionStatus.ACTIVE, Decision.DENY],
+        )
+        return str(cursor.fetchone()[0])
+
+
+def connection_to(product_id: uuid.UUID) -> Connection | None:
+    """The product's connection, if there is one."""
+    return next(iter(read_rows(Connection, "product_id = %s", [product_id])), None)
 
 
 def operation_of(tenant_id: uuid.UUID, operation_id: str) -> Operation:

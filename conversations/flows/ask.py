@@ -6,20 +6,22 @@ from collections.abc import Mapping
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.encryption import encrypt
 from accounts.models import Member
 from accounts.throttle import count_request
+from conversations.channel import ping_after_commit
 from conversations.flows import FlowError
 from conversations.flows.cancel import cancel
 from conversations.flows.reply import reply_in_words
 from conversations.history import remembered
-from conversations.models import Conversation, Run, RunSecret
+from conversations.models import Conversation, EventKind, Run, RunSecret
 from conversations.queue import is_driven_here, look_at
-from conversations.recording import append_events
-from nlops.core.engine import Record, start
+from conversations.statements import insert_run
+from nlops.core.engine import start
 from nlops.core.secrets import mask
-from nlops.core.types import RunStatus
+from nlops.core.types import Json, RunStatus
 
 
 class MessageRefused(FlowError):
@@ -73,7 +75,8 @@ def _begin(member: Member, conversation: Conversation, text: str) -> Run:
     is_first = conversation._state.adding
     conversation.title = conversation.title or masked.text[:117]
     conversation.closed_at = None
-    conversation.save()
+    if not is_first:
+        conversation.save()
     last = None if is_first else conversation.runs.order_by("-number").first()
     messages, calls = remembered(conversation) if last else ([], [])
     run = Run(
@@ -83,13 +86,14 @@ def _begin(member: Member, conversation: Conversation, text: str) -> Run:
         request=masked.text,
         state=start(masked.text, history=messages, earlier_calls=calls, secrets=list(masked.secrets)).to_json(),
     )
-    run.save(force_insert=True)
+    events: list[dict[str, Json]] = [{"kind": EventKind.SAID, "data": {"text": masked.text}}]
+    if last and last.status in (RunStatus.QUEUED, RunStatus.WORKING):
+        waiting = "Waiting until your request before this one is done"
+        events.append({"kind": EventKind.PROGRESS, "data": {"text": waiting}})
+    insert_run(run, with_conversation=is_first, events=events, now=timezone.now())
+    ping_after_commit(conversation.pk)
     if masked.secrets:
         _keep_secrets(run, masked.secrets)
-    records = [Record("said", {"text": masked.text})]
-    if last and last.status in (RunStatus.QUEUED, RunStatus.WORKING):
-        records.append(Record("progress", {"text": "Waiting until your request before this one is done"}))
-    append_events(run, records)
     look_at(run.tenant_id, run.pk)
     return run
 

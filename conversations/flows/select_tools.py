@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-import uuid
 
 from cachetools import LRUCache, cached
 
 from nlops.core.retrieval import OperationIndex, split_actions
 from nlops.llm.base import ChatModel
-from specs.models import Operation, SpecVersion, VersionStatus
-from specs.querysets import allowed_operations
+from specs.models import Operation, VersionStatus
+from specs.querysets import allowed_operations, whitelist_fingerprint
 
 
 def select_operations(request: str, context: str, model: ChatModel) -> list[str]:
@@ -24,19 +23,16 @@ def select_operations(request: str, context: str, model: ChatModel) -> list[str]
 
 def rank_operations(request: str, context: str, limit: int) -> list[str]:
     """`select_operations` for a number of operations."""
-    allowed = frozenset(allowed_operations())
-    versions = tuple(
-        SpecVersion.objects.filter(status=VersionStatus.ACTIVE).order_by("pk").values_list("pk", flat=True)
-    )
-    index = _index(versions, allowed)
+    index = _index(whitelist_fingerprint())
     rankings = [index.rank(part, limit) for part in [request, *split_actions(request), context] if part]
     return _interleave(rankings, limit) or list(index.by_name)[:limit]
 
 
 @cached(LRUCache(maxsize=16), lock=threading.Lock())
-def _index(versions: tuple[uuid.UUID, ...], allowed: frozenset[tuple[uuid.UUID, str]]) -> OperationIndex:
-    """Of the operations that the whitelist lists. A version never changes, so its index is built once a process."""
-    rows = Operation.objects.filter(version__in=versions).values_list(
+def _index(fingerprint: str) -> OperationIndex:
+    """Of what may be used in the tenant in context, which the fingerprint stands for; built once a process."""
+    allowed = allowed_operations()
+    rows = Operation.objects.filter(version__status=VersionStatus.ACTIVE).values_list(
         "pk", "version__product_id", "method", "path", "search_text"
     )
     return OperationIndex(
