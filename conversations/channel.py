@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import redis
 import structlog
@@ -24,12 +26,12 @@ def channel_name(conversation_id: uuid.UUID | str) -> str:
 
 def ping_after_commit(conversation_id: uuid.UUID) -> None:
     """Tell the open pages of the conversation that there is news, once it is committed."""
-    transaction.on_commit(functools.partial(_publish, channel_name(conversation_id), PING), robust=True)
+    transaction.on_commit(functools.partial(_publish_soon, channel_name(conversation_id), PING), robust=True)
 
 
 def publish_draft(conversation_id: uuid.UUID, run_id: uuid.UUID, text: str) -> None:
     """Show the open pages what the answer says so far."""
-    _publish(channel_name(conversation_id), json.dumps({"run": str(run_id), "draft": text}))
+    _publish_soon(channel_name(conversation_id), json.dumps({"run": str(run_id), "draft": text}))
 
 
 def read_draft(message: bytes) -> tuple[str, str] | None:
@@ -38,6 +40,17 @@ def read_draft(message: bytes) -> tuple[str, str] | None:
         return None
     found = json.loads(message)
     return found["run"], found["draft"]
+
+
+def _publish_soon(channel: str, message: str) -> None:
+    """From a thread: a run does not wait for those who watch it."""
+    _publisher(os.getpid()).submit(_publish, channel, message)
+
+
+@functools.lru_cache(maxsize=1)
+def _publisher(pid: int) -> ThreadPoolExecutor:
+    """One thread a process, so that messages keep their order; a fork has one of its own."""
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="nlops-channel")
 
 
 def _publish(channel: str, message: str) -> None:

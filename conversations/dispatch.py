@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from accounts.sql import read_rows
 from conversations.models import Approval, ApprovalStatus, Run
 from conversations.recording import call_pk, request_hash
 from nlops.core.types import CallRecord, Decision, Effect, ProvenanceKind, Tool
@@ -39,8 +40,10 @@ def _is_tainted_write(call: CallRecord, tool: Tool) -> bool:
 
 
 def _use_approval(run: Run, call: CallRecord, decision: Decision, expected: str) -> None:
-    approvals = Approval.objects.select_for_update().filter(
-        call_id=call_pk(run, call.id), status__in=[ApprovalStatus.APPROVED, ApprovalStatus.USED]
+    approvals = read_rows(
+        Approval,
+        "call_id = %s AND status IN (%s, %s) FOR UPDATE",
+        [call_pk(run, call.id), ApprovalStatus.APPROVED, ApprovalStatus.USED],
     )
     fitting = [approval for approval in approvals if approval.request_hash == expected]
     if decision is Decision.APPROVE:
@@ -51,6 +54,4 @@ def _use_approval(run: Run, call: CallRecord, decision: Decision, expected: str)
         raise DispatchRefused(
             "The rules or the call have changed since it was agreed to, so it was not made. Please ask again."
         )
-    for approval in fresh:
-        approval.status = ApprovalStatus.USED
-        approval.save()
+    Approval.objects.filter(pk__in=[approval.pk for approval in fresh]).order_by().update(status=ApprovalStatus.USED)

@@ -43,6 +43,11 @@ def call_pk(run: Run, key: str) -> uuid.UUID:
     return uuid.uuid5(run.pk, key)
 
 
+def call_key(run: Run, pk: uuid.UUID) -> str:
+    """Id in the run's state of the call whose row has that id. Raises StopIteration when there is none."""
+    return next(call["id"] for call in run.state["calls"] if call_pk(run, call["id"]) == pk)
+
+
 def idempotency_key(run: Run, key: str) -> uuid.UUID:
     """The key that every attempt of the call carries: the product does it once, if it honours keys."""
     return uuid.uuid5(run.pk, f"idempotency:{key}")

@@ -83,17 +83,18 @@ def write_run(
     idempotency_key; sent: id, call_id, number of new attempts; finished: call_id, http_status, error of those that
     ended; events: kind and data, in order.
     """
-    values = [field.get_db_prep_save(getattr(run, field.attname), connection) for field in _changing()]
-    own = [run.tenant_id, run.pk]
-    parameters = [
-        *values, run.pk,
-        *own, now, now, _json(calls),
-        run.tenant_id, now, _json(sent),
-        now, _json(finished),
-        *_event_values(run, events, now),
-    ]  # fmt: skip
+    values: list[Any] = [field.get_db_prep_save(getattr(run, field.attname), connection) for field in _changing()]
+    values.append(run.pk)
+    if calls:
+        values += [run.tenant_id, run.pk, now, now, _json(calls)]
+    if sent:
+        values += [run.tenant_id, now, _json(sent)]
+    if finished:
+        values += [now, _json(finished)]
+    if events:
+        values += _event_values(run, events, now)
     with connection.cursor() as cursor:
-        cursor.execute(_write_sql(), parameters)
+        cursor.execute(_write_sql(bool(calls), bool(sent), bool(finished), bool(events)), values)
 
 
 #: Appends events to a conversation's transcript.
@@ -139,28 +140,36 @@ def _lock_sql() -> str:
 
 
 @functools.cache
-def _write_sql() -> str:
-    run, call, attempt = (model._meta.db_table for model in (Run, Call, Attempt))
+def _write_sql(calls: bool, sent: bool, finished: bool, events: bool) -> str:
+    """With what there is to write only: each part costs, also for no rows."""
+    parts = [part for part, wanted in ((_CALLS, calls), (_SENT, sent), (_FINISHED, finished)) if wanted]
     changes = ", ".join(f'"{field.column}" = %s' for field in _changing())
-    return f"""
-        WITH run_row AS (UPDATE "{run}" SET {changes} WHERE id = %s),
-        call_rows AS (
-            INSERT INTO "{call}" (id, tenant_id, run_id, key, position, operation_id, arguments, provenance, status,
-                                  http_status, response, error, idempotency_key, created_at, updated_at)
+    update = f'UPDATE "{Run._meta.db_table}" SET {changes} WHERE id = %s'  # noqa: S608  # nosec B608
+    if not parts and not events:
+        return update
+    return f"WITH run_row AS ({update}) {''.join(f', {part}' for part in parts)} {_EVENTS if events else 'SELECT 1'}"
+
+
+_CALLS = f"""call_rows AS (
+            INSERT INTO "{Call._meta.db_table}"
+                (id, tenant_id, run_id, key, position, operation_id, arguments, provenance, status, http_status,
+                 response, error, idempotency_key, created_at, updated_at)
             SELECT x.id, %s::uuid, %s::uuid, x.key, x.position, x.operation_id, x.arguments, x.provenance, x.status,
                    x.http_status, x.response, x.error, x.idempotency_key, %s::timestamptz, %s::timestamptz
             FROM json_to_recordset(%s::json) AS x(id uuid, key text, position int, operation_id uuid, arguments json,
                 provenance jsonb, status text, http_status int, response json, error text, idempotency_key uuid)
             ON CONFLICT (id) DO UPDATE SET position = excluded.position, arguments = excluded.arguments,
                 provenance = excluded.provenance, status = excluded.status, http_status = excluded.http_status,
-                response = excluded.response, error = excluded.error, updated_at = excluded.updated_at),
-        sent AS (
-            INSERT INTO "{attempt}" (id, tenant_id, call_id, number, sent_at, http_status, error)
+                response = excluded.response, error = excluded.error, updated_at = excluded.updated_at)
+"""  # noqa: S608  # nosec B608
+_SENT = f"""sent AS (
+            INSERT INTO "{Attempt._meta.db_table}" (id, tenant_id, call_id, number, sent_at, http_status, error)
             SELECT x.id, %s::uuid, x.call_id, x.number, %s::timestamptz, 0, ''
-            FROM json_to_recordset(%s::json) AS x(id uuid, call_id uuid, number int)),
-        finished AS (
-            UPDATE "{attempt}" AS a SET finished_at = %s::timestamptz, http_status = x.http_status, error = x.error
+            FROM json_to_recordset(%s::json) AS x(id uuid, call_id uuid, number int))
+"""  # noqa: S608  # nosec B608
+_FINISHED = f"""finished AS (
+            UPDATE "{Attempt._meta.db_table}" AS a
+            SET finished_at = %s::timestamptz, http_status = x.http_status, error = x.error
             FROM json_to_recordset(%s::json) AS x(call_id uuid, http_status int, error text)
             WHERE a.call_id = x.call_id AND a.finished_at IS NULL)
-        {_EVENTS}
-    """  # noqa: S608  # nosec B608
+"""  # noqa: S608  # nosec B608

@@ -11,8 +11,8 @@ from urllib.parse import quote
 import environ
 import psycopg
 import pytest
+import redis
 from django.conf import settings
-from django.core.cache import caches
 from django.core.management import call_command
 from django.db import connections
 from psycopg.conninfo import conninfo_to_dict
@@ -96,10 +96,16 @@ def django_db_setup(test_database: TestDatabase, valkey_url: str, django_db_bloc
 
 @pytest.fixture
 def clean_cache(django_db_setup) -> Iterator[None]:
-    """The shared cache, empty before and after."""
-    caches["default"].clear()
+    """This process's part of the shared cache, empty before and after; `clear` would empty the others' parts, too."""
+    _forget_own_keys()
     yield
-    caches["default"].clear()
+    _forget_own_keys()
+
+
+def _forget_own_keys() -> None:
+    with redis.Redis.from_url(settings.CACHE_URL) as client:
+        for key in client.scan_iter(f"{settings.CACHES['default']['KEY_PREFIX']}:*"):
+            client.delete(key)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from accounts.models import Member
 from conversations.flows import FlowError
 from conversations.flows.step import step
 from conversations.models import Approval, ApprovalStatus, Run
+from conversations.recording import call_key
 from conversations.statements import lock_run
 from nlops.core.engine import Decided
 
@@ -33,7 +34,7 @@ def settle(run: Run, approval: Approval, member: Member, agreed: bool, reason: s
     step(
         run,
         Decided(
-            call_id=approval.call.key,
+            call_id=call_key(run, approval.call_id),
             agreed=agreed,
             by=member.user.email,
             reason=reason,
@@ -44,10 +45,9 @@ def settle(run: Run, approval: Approval, member: Member, agreed: bool, reason: s
 
 def _write(run: Run, status: ApprovalStatus, member: Member | None, reason: str) -> None:
     """A run waits for one decision at a time, so all that waits in it is one batch."""
-    for waiting in run.approvals.filter(status=ApprovalStatus.WAITING):
-        waiting.status, waiting.decided_by, waiting.reason = status, member, reason
-        waiting.decided_at = timezone.now()
-        waiting.save()
+    run.approvals.filter(status=ApprovalStatus.WAITING).order_by().update(
+        status=status, decided_by=member, reason=reason, decided_at=timezone.now()
+    )
 
 
 def expire(approval: Approval) -> None:
@@ -61,7 +61,7 @@ def expire(approval: Approval) -> None:
         step(
             run,
             Decided(
-                call_id=approval.call.key,
+                call_id=call_key(run, approval.call_id),
                 agreed=False,
                 by="nlops",
                 reason="Nobody decided in time, so nothing was done. Ask again if it is still wanted.",

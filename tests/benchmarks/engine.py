@@ -2,7 +2,8 @@
 
 Two journeys, each driven through the real flows on a real PostgreSQL: a read, and a write that asks for a missing
 value and then for the person's yes. Beside them a LangGraph agent (its graph, interrupts and PostgreSQL checkpointer)
-takes the same steps on the same server, with the same scripted model, against the same product over HTTP. The time in
+takes the same steps (select tools, model, check, send, model) on the same server, with the same scripted model,
+against the same product over HTTP. The time in
 the model and in the exchange with the product is measured on both sides and left out: what remains is overhead.
 
 LangGraph runs twice: as it comes (checkpoints are written in the background) and with `durability="sync"`, which
@@ -216,8 +217,8 @@ def nlops_journeys(base_url: str) -> dict[str, Callable[[], None]]:
                 model.turns = iter(WRITE)
                 run = act(lambda: ask(people.customer, "Create the user zoe"))
                 work_on(tenant_id, run.pk)
+                # Its answer leads to the confirmation at once: no worker is needed in between.
                 act(lambda: reply(people.customer, run, {"email": "zoe@example.org"}))
-                work_on(tenant_id, run.pk)
                 act(lambda: confirm(people.customer, run, True))
                 work_on(tenant_id, run.pk)
             check(run, "answered")

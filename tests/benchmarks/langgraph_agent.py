@@ -20,6 +20,13 @@ from psycopg_pool import ConnectionPool
 from tests.benchmarks.overhead import CLOCK, READ, WRITE, Turn
 
 
+class Agent(MessagesState):
+    """The graph's state."""
+
+    tools: list[str]
+    agreed: dict[str, Any]
+
+
 class Counted(Cursor[Any]):
     def execute(self, *args: Any, **kwargs: Any) -> Any:
         CLOCK.statements += 1
@@ -43,40 +50,50 @@ def langgraph_journeys(base_url: str, url: str, durability: str) -> dict[str, Ca
     saver = PostgresSaver(pool)  # type: ignore[arg-type]
     saver.setup()
     turns: list[Iterator[Turn]] = [iter(())]
+    client = httpx2.Client(trust_env=False)
 
-    def ask_model(state: MessagesState) -> dict[str, Any]:
+    def ask_model(state: Agent) -> dict[str, Any]:
         with CLOCK.apart():
             turn = next(turns[0])
         calls = [{"name": turn.tool, "args": turn.arguments, "id": uuid.uuid4().hex}] if turn.tool else []
         return {"messages": [AIMessage("" if calls else "Done.", tool_calls=calls)]}
 
-    def call_tools(state: MessagesState) -> dict[str, Any]:
-        results = []
-        for call in state["messages"][-1].tool_calls:
-            arguments = dict(call["args"])
+    def select_tools(state: Agent) -> dict[str, Any]:
+        return {"tools": ["get_user", "create_user"]}
+
+    def check(state: Agent) -> dict[str, Any]:
+        """Ask for what is missing, then for the yes; what is agreed to is stored before it goes out."""
+        call = state["messages"][-1].tool_calls[0]
+        arguments = dict(call["args"])
+        if call["name"] == "create_user":
+            if "email" not in arguments:
+                arguments["email"] = interrupt({"question": "Which e-mail address?"})
+            if interrupt({"confirm": arguments}) != "yes":
+                return {"messages": [ToolMessage("The person said no.", tool_call_id=call["id"])]}
+        return {"agreed": {"id": call["id"], "name": call["name"], "arguments": arguments}}
+
+    def send(state: Agent) -> dict[str, Any]:
+        call = state["agreed"]
+        with CLOCK.apart():
             if call["name"] == "create_user":
-                if "email" not in arguments:
-                    arguments["email"] = interrupt({"question": "Which e-mail address?"})
-                if interrupt({"confirm": arguments}) != "yes":
-                    results.append(ToolMessage("The person said no.", tool_call_id=call["id"]))
-                    continue
-            with CLOCK.apart(), httpx2.Client(trust_env=False) as client:
-                if call["name"] == "create_user":
-                    answer = client.post(f"{base_url}/users", json=arguments)
-                else:
-                    answer = client.get(f"{base_url}/users/{arguments['username']}")
-            results.append(ToolMessage(answer.text, tool_call_id=call["id"]))
-        return {"messages": results}
+                answer = client.post(f"{base_url}/users", json=call["arguments"])
+            else:
+                answer = client.get(f"{base_url}/users/{call['arguments']['username']}")
+        return {"messages": [ToolMessage(answer.text, tool_call_id=call["id"])]}
 
-    def route(state: MessagesState) -> str:
-        return "tools" if state["messages"][-1].tool_calls else END
+    def route(state: Agent) -> str:
+        return "check" if state["messages"][-1].tool_calls else END
 
-    graph = StateGraph(MessagesState)
+    graph = StateGraph(Agent)
+    graph.add_node("select_tools", select_tools)
     graph.add_node("model", ask_model)
-    graph.add_node("tools", call_tools)
-    graph.add_edge(START, "model")
-    graph.add_conditional_edges("model", route, ["tools", END])
-    graph.add_edge("tools", "model")
+    graph.add_node("check", check)
+    graph.add_node("send", send)
+    graph.add_edge(START, "select_tools")
+    graph.add_edge("select_tools", "model")
+    graph.add_conditional_edges("model", route, ["check", END])
+    graph.add_edge("check", "send")
+    graph.add_edge("send", "model")
     agent = graph.compile(checkpointer=saver)
 
     def invoke(thread: str, given: Any) -> Any:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import Member
 from conversations.models import Approval, Call, Conversation, Run
-from conversations.recording import append_events
+from conversations.recording import append_events, call_pk
 from nlops.core.engine import Record, RunState
 from nlops.core.types import CallRecord, CallStatus, Question, RunStatus
 from specs.models import Operation, Product, Service, SpecVersion, VersionStatus
@@ -107,7 +107,7 @@ def request_approval(member: Member) -> Approval:
     operation = Operation.objects.get(version__product=product, method="DELETE")
     run = make_run(member, status="approving")
     call = Call.objects.create(
-        tenant=member.tenant, run=run, key="d1", operation=operation, arguments={"username": "user2"},
+        id=call_pk(run, "d1"), tenant=member.tenant, run=run, key="d1", operation=operation, arguments={"username": "user2"},
         status="approving",
     )  # fmt: skip
     waiting = CallRecord("d1", "delete_user", {"username": "user2"}, status=CallStatus.APPROVING)
