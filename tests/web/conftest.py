@@ -107,8 +107,8 @@ def request_approval(member: Member) -> Approval:
     operation = Operation.objects.get(version__product=product, method="DELETE")
     run = make_run(member, status="approving")
     call = Call.objects.create(
-        id=call_pk(run, "d1"), tenant=member.tenant, run=run, key="d1", operation=operation, arguments={"username": "user2"},
-        status="approving",
+        id=call_pk(run, "d1"), tenant=member.tenant, run=run, key="d1", operation=operation,
+        arguments={"username": "user2"}, status="approving",
     )  # fmt: skip
     waiting = CallRecord("d1", "delete_user", {"username": "user2"}, status=CallStatus.APPROVING)
     run.state = RunState(request=run.request, status=RunStatus.APPROVING, work=None, calls=[waiting]).to_json()
