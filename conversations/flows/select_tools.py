@@ -6,10 +6,14 @@ import threading
 
 from cachetools import LRUCache, cached
 
+from nlops.core import glossary, language
 from nlops.core.retrieval import OperationIndex, split_actions
 from nlops.llm.base import ChatModel
 from specs.models import Operation, VersionStatus
 from specs.querysets import allowed_operations, whitelist_fingerprint
+
+#: Operations that a model is shown when the words of the request can't choose among them.
+TOOLS_IN_OTHER_LANGUAGES = 60
 
 
 def select_operations(request: str, context: str, model: ChatModel) -> list[str]:
@@ -18,7 +22,12 @@ def select_operations(request: str, context: str, model: ChatModel) -> list[str]
     A request of several actions is ranked for each of them; `context` (what the conversation was about) fills up
     what "delete that one" leaves open.
     """
-    return rank_operations(request, context, model.max_tools)
+    limit = model.max_tools
+    if model.languages is None and language.detect(request) != "en":
+        # The descriptions are English: where nothing of the request has a word there, the model sees more of them.
+        limit = limit if glossary.names_a_thing(request) else max(limit, TOOLS_IN_OTHER_LANGUAGES)
+        request, context = (f"{glossary.search_words(text)} {text}".strip() for text in (request, context))
+    return rank_operations(request, context, limit)
 
 
 def rank_operations(request: str, context: str, limit: int) -> list[str]:
