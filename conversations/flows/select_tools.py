@@ -7,7 +7,7 @@ import threading
 from cachetools import LRUCache, cached
 
 from nlops.core import glossary, language
-from nlops.core.retrieval import OperationIndex, split_actions
+from nlops.core.retrieval import OperationIndex
 from nlops.llm.base import ChatModel
 from specs.models import Operation, VersionStatus
 from specs.querysets import allowed_operations, whitelist_fingerprint
@@ -19,8 +19,7 @@ TOOLS_IN_OTHER_LANGUAGES = 60
 def select_operations(request: str, context: str, model: ChatModel) -> list[str]:
     """Ids of the operations that may be used here, best ranked first, at most as many as the model chooses among.
 
-    A request of several actions is ranked for each of them; `context` (what the conversation was about) fills up
-    what "delete that one" leaves open.
+    `context` is what the conversation was about; see OperationIndex.select.
     """
     limit = model.max_tools
     if model.languages is None and language.detect(request) != "en":
@@ -32,9 +31,7 @@ def select_operations(request: str, context: str, model: ChatModel) -> list[str]
 
 def rank_operations(request: str, context: str, limit: int) -> list[str]:
     """`select_operations` for a number of operations."""
-    index = _index(whitelist_fingerprint())
-    rankings = [index.rank(part, limit) for part in [request, *split_actions(request), context] if part]
-    return _interleave(rankings, limit) or list(index.by_name)[:limit]
+    return _index(whitelist_fingerprint()).select(request, context, limit)
 
 
 @cached(LRUCache(maxsize=16), lock=threading.Lock())
@@ -47,13 +44,3 @@ def _index(fingerprint: str) -> OperationIndex:
     return OperationIndex(
         tuple((str(pk), text) for pk, product, method, path, text in rows if (product, f"{method} {path}") in allowed)
     )
-
-
-def _interleave(rankings: list[list[tuple[str, float]]], limit: int) -> list[str]:
-    """The best of every ranking first, then the second best …"""
-    chosen: dict[str, None] = {}
-    for place in range(max(map(len, rankings), default=0)):
-        for ranking in rankings:
-            if place < len(ranking) and len(chosen) < limit:
-                chosen.setdefault(ranking[place][0])
-    return list(chosen)

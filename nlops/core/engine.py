@@ -995,6 +995,9 @@ def _conclude(step: Transition, context: Context, text: str) -> None:
     answer = answers.render(shown, context.tools, context.now.tzinfo)
     if text and context.writes_text and answers.supported(text, shown, "\n".join(state.said)):
         answer = Answer(text, answer.blocks, answer.suggestions)
+    elif text and not context.writes_text:
+        # Rules wrote it, not a model: what they did not find, what is left undone.
+        answer = Answer(f"{answer.text} {text}".strip(), answer.blocks, answer.suggestions)
     bad = {CallStatus.FAILED, CallStatus.BLOCKED, CallStatus.IN_DOUBT}
     # What was only left out because of another call does not tell how it went.
     last = next((c for c in reversed(shown) if c.status is not CallStatus.REJECTED or c.decided_by), shown[-1])

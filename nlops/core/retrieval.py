@@ -4,7 +4,7 @@ values of the request say. No model, no I/O; an index over 1,200 operations answ
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -70,6 +70,10 @@ class Profile:
 
     #: the name under which it was given
     name: str
+    #: HTTP method in capitals, "" when unknown
+    method: str
+    #: path template, "" when unknown
+    path: str
     #: groups of its verb, see wording.VERB_GROUPS
     groups: frozenset[str]
     #: base forms of the things in its path, in order
@@ -116,6 +120,8 @@ def profile(name: str, text: str) -> Profile:
     last_static = [base(word) for part in static[-1:] for word in split_name(part)]
     return Profile(
         name=name,
+        method=method,
+        path=path,
         groups=groups,
         path_nouns=nouns,
         path_words=path_words,
@@ -242,6 +248,27 @@ class OperationIndex:
         judged.sort(key=lambda pair: -pair[1])
         return judged[:k]
 
+    def select(self, request: str, context: str, limit: int) -> list[str]:
+        """Names of the operations for a request of one or several actions, best first, at most `limit`.
+
+        `context` (what the conversation was about) fills up what "delete that one" leaves open. With an operation
+        that takes an id comes the one that lists such things: people say names.
+        """
+        parts = split_actions(request)
+        lists = [many.listed for part in parts if (many := each_of(self.analyse(part)))]
+        rankings = [[name for name, _ in self.rank(part, limit)] for part in (request, *parts, *lists, context) if part]
+        chosen = list(dict.fromkeys(self._companions(_interleaved(rankings))))
+        return chosen[:limit] or list(self.by_name)[:limit]
+
+    def _companions(self, names: Iterable[str]) -> Iterator[str]:
+        """The names, each of the first ones followed by the lists that tell the ids in its path."""
+        lists = {found.path.rstrip("/"): found.name for found in self.profiles if found.method == "GET"}
+        for place, name in enumerate(names):
+            yield name
+            path = self.by_name[name].path
+            if place < _ACCOMPANIED:
+                yield from (lists[prefix] for prefix in _prefixes(path) if prefix in lists)
+
     def _expand(self, noun: str) -> list[str]:
         """The word itself, or where no operation uses it, other words for the same thing."""
         if noun in self.vocabulary:
@@ -268,6 +295,22 @@ class OperationIndex:
             if group in self._has_group:
                 fit[self._has_group[group]] = 1.0 if place == 0 else 0.95
         return fit
+
+
+#: Operations of a ranking, from its top, that bring the lists of their ids along.
+_ACCOMPANIED: Final = 12
+
+
+def _prefixes(path: str) -> list[str]:
+    """What stands before each value of a path: /groups/{id}/members/{user} -> /groups, /groups/{id}/members."""
+    return [path[: match.start()] for match in re.finditer(r"/\{", path)]
+
+
+def _interleaved(rankings: Sequence[Sequence[str]]) -> list[str]:
+    """The best of every ranking first, then the second best …"""
+    longest = max(map(len, rankings), default=0)
+    found = [ranking[place] for place in range(longest) for ranking in rankings if place < len(ranking)]
+    return list(dict.fromkeys(found))
 
 
 def _closeness(found: Profile, clause: Clause, said: frozenset[str], targets: frozenset[str]) -> float:
@@ -439,3 +482,53 @@ def _shares_verb(left: str, right: str) -> str:
     if len(words) < 2 or "read" not in wording.verb_groups(base(words[0])):
         return ""
     return "show"
+
+
+# --- requests for each of many --------------------------------------------------------------------------------
+
+#: "all users in the group interns", "every expired token", "everyone in Sales"
+EACH: Final = re.compile(r"\b(?:all(?: of)?(?: the)?|every|each(?: of the)?|everyone|everybody|any)\b", re.IGNORECASE)
+_EXCEPT: Final = re.compile(r",?\s\b(?:except(?: for)?|but not|other than|apart from|without)\b\s", re.IGNORECASE)
+_WHERETO: Final = re.compile(r"\s\b(?:to|into|onto)\b\s", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """What is to be done for each entry of a list."""
+
+    #: the words for the things: "all users in the group interns"
+    words: str
+    #: the request for their list
+    listed: str
+    #: the clause without the things, where they stand apart from the rest of it
+    rest: str
+    #: names of things that are left out
+    without: tuple[str, ...] = ()
+
+
+def each_of(clause: Clause) -> Many | None:
+    """The things of a clause that are to be gone through one by one, None when it speaks of one thing only."""
+    found = EACH.search(clause.text)
+    if found is None or clause.groups[:1] in ((), ("read",)):
+        return None
+    words, tail = clause.text[found.start() :].strip(" .!"), ""
+    without: tuple[str, ...] = ()
+    left_out = _EXCEPT.search(words)
+    if left_out:
+        names = re.split(r"\s*,\s*(?:and\s+)?|\s+and\s+", words[left_out.end() :])
+        without = tuple(name.strip("\"'“” ") for name in names if name.strip())
+        words = words[: left_out.start()]
+    target = _WHERETO.search(words)
+    if target:
+        words, tail = words[: target.start()], words[target.start() :]
+    quantifier, _, things = words.partition(" ") if found[0].lower() in ("every", "each") else ("", "", "")
+    listed = f"list all {_plural_first(things)}" if quantifier else f"list {words}"
+    before = clause.text[: found.start()]
+    apart = bool(tail) or clause.groups[:1] not in (("delete",), ("revoke",))
+    return Many(words, listed, f"{before}{tail}" if apart else clause.text, without)
+
+
+def _plural_first(words: str) -> str:
+    """The words with their noun in the plural: "expired token of bob" -> "expired tokens of bob"."""
+    noun, *rest = re.split(r"(?=\s(?:in|of|from|with|that|who|which|whose|for)\b)", words, maxsplit=1)
+    return f"{noun}{'' if noun.endswith('s') else 's'}{''.join(rest)}"

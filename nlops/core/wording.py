@@ -413,7 +413,7 @@ _NO_NAMES: Final = word_set(
     " on-call up-to-date check-in follow-up check-ins non-admin"
 )
 #: Adverbs and adjectives that qualify but name nothing.
-_QUALIFIERS: Final = word_set(
+QUALIFIERS: Final = word_set(
     "latest last recent newest oldest first second third next previous current active inactive enabled"
     " disabled locked unlocked pending open closed private public failed successful denied approved rejected"
     " expired empty admin archived deleted archived urgent important own old big small long short different"
@@ -526,7 +526,7 @@ def analyse(text: str, vocabulary: Vocabulary) -> Clause:
         counts=re.search(r"\b(?:how many|numbers? of|count)\b", words) is not None,
         values=tuple(values),
         named_things=sum(_things(found, index) for index in values if index < attribute_at),
-        qualifiers=tuple(token.base for token in found if token.lower in _QUALIFIERS or token.lower in _ORDER),
+        qualifiers=tuple(token.base for token in found if token.lower in QUALIFIERS or token.lower in _ORDER),
         strange=tuple(_strange(found, verb_at, length, set(values), vocabulary)),
         refers=_refers(found),
     )
@@ -653,7 +653,7 @@ def _verb(found: tuple[Token, ...], vocabulary: Vocabulary) -> tuple[int, str, i
             joined = phrasal(token.lower, found[index + 1].lower) if index + 1 < len(found) else ""
             return (index, joined, 2) if joined else (index, token.base, 1)
     unknown = first.plain and not first.possessive and not is_noun(first, vocabulary)
-    if unknown and len(found) > start + 1 and first.lower not in STOP_WORDS | _QUALIFIERS | _ORDER:
+    if unknown and len(found) > start + 1 and first.lower not in STOP_WORDS | QUALIFIERS | _ORDER:
         return start, first.base, 1
     return -1, "", 0
 
@@ -710,9 +710,9 @@ def _is_value(found: tuple[Token, ...], index: int, after_verb: int, vocabulary:
         return True
     if re.search(r"[\d_@/\\]|\w\.\w|^\#", token.text):
         return True
-    if token.lower in _QUALIFIERS and _names_noun(found, index, vocabulary):
+    if token.lower in QUALIFIERS and _names_noun(found, index, vocabulary):
         return True
-    if token.lower in STOP_WORDS or token.lower in _ORDER or token.lower in _QUALIFIERS or token.lower in _LEAD:
+    if token.lower in STOP_WORDS or token.lower in _ORDER or token.lower in QUALIFIERS or token.lower in _LEAD:
         return False
     if "-" in token.text and not known(token.base, vocabulary):
         return True
@@ -833,7 +833,7 @@ _NAMES_TOO: Final = word_set(
 
 def is_common(word: str) -> bool:
     """A word that is hardly ever a name."""
-    return word in _COMMON or base(word) in _COMMON or word in STOP_WORDS or word in _ORDER or word in _QUALIFIERS
+    return word in _COMMON or base(word) in _COMMON or word in STOP_WORDS or word in _ORDER or word in QUALIFIERS
 
 
 @dataclass(slots=True)
@@ -865,7 +865,7 @@ def _phrases(found: tuple[Token, ...], start: int, values: set[int], vocabulary:
             or token.lower in _AUXILIARIES
         ):
             phrases.append(_Phrase("" if len(phrases) == 1 and token.lower in _AUXILIARIES else "after"))
-        elif is_noun(token, vocabulary) and token.lower not in _QUALIFIERS and not token.possessive:
+        elif is_noun(token, vocabulary) and token.lower not in QUALIFIERS and not token.possessive:
             phrases[-1].noun, phrases[-1].plural = token.base, is_plural(token.text)
     return phrases
 
@@ -926,7 +926,7 @@ def _strange(
             continue
         if index == _final_verb(found):
             continue
-        if token.lower in _QUALIFIERS or known(token.base, vocabulary):
+        if token.lower in QUALIFIERS or known(token.base, vocabulary):
             continue
         if token.base in _GROUPS_OF and not (index - 1 in values and _has_article(found, index, vocabulary)):
             continue

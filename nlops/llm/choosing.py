@@ -14,6 +14,7 @@ from nlops.core.retrieval import OperationIndex, Profile, document
 from nlops.core.types import Tool
 from nlops.core.wording import Clause, base, split_name, word_set
 from nlops.llm.filling import described_argument, kind, resolved
+from nlops.llm.lookups import listing
 from nlops.llm.references import Memory, kind_of, segment_nouns
 
 #: Candidates that are looked at.
@@ -70,7 +71,7 @@ def choose(clause: Clause, index: OperationIndex, tools: Mapping[str, Tool], mem
     exact = [pair for pair in fitting if set(clause.groups) & index.by_name[pair[0].name].groups]
     if exact and exact[0][1] >= 0.6 * fitting[0][1]:
         fitting = exact
-    fitting.sort(key=lambda pair: -pair[1] * _type_fit(pair[0], clause))
+    fitting.sort(key=lambda pair: -pair[1] * _type_fit(pair[0], clause, tools))
     if hint:
         picked = [tool for tool, _ in fitting if _spoken(tool).lower() == hint.strip().lower()]
         if picked:
@@ -270,13 +271,15 @@ def _is_complete(tool: Tool, found: Profile, clause: Clause, context: Sequence[s
     return all(noun in named or wording.synonyms(noun) & named for noun in outer) or "read" in found.groups
 
 
-def _type_fit(tool: Tool, clause: Clause) -> float:
+def _type_fit(tool: Tool, clause: Clause, tools: Mapping[str, Tool]) -> float:
     """Less than 1 when a number is needed and none is there, or the path takes no "owner/name" that was said."""
     if any(re.fullmatch(r"[^/\s:]+/[^/\s]+", token.text) for token in clause.value_tokens()) and "}/{" not in tool.path:
         return 0.6
     numbers = sum(token.text.lstrip("#").isdigit() for token in clause.value_tokens())
     wanted = sum(
-        kind(resolved(tool, name)) == "integer" for name in segment_nouns(tool.path) if name in tool.properties
+        kind(resolved(tool, name)) == "integer" and listing(tool, name, tools) is None
+        for name in segment_nouns(tool.path)
+        if name in tool.properties
     )
     return 0.5 if wanted > numbers and clause.values and not clause.refers else 1.0
 

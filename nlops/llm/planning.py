@@ -8,21 +8,23 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from nlops.core import dates
-from nlops.core.retrieval import OperationIndex, split_actions
+from nlops.core import dates, wording
+from nlops.core.retrieval import EACH, Many, OperationIndex, each_of, split_actions
 from nlops.core.tools import ASK_TOOL, CAPABILITIES_TOOL, DATE_TOOL, OWN_TOOL_NAMES, REFUSE_TOOL
 from nlops.core.types import Completion, Json, Tool, ToolCall
 from nlops.core.wording import DETERMINERS, STOP_WORDS, Clause, base, split_name, verb_groups, word_set
-from nlops.llm import choosing, repairs
+from nlops.llm import choosing, lookups, repairs
 from nlops.llm.filling import Filler, date_arguments, kind, resolved
 from nlops.llm.needle import Needle
-from nlops.llm.references import Memory, kind_of, segment_nouns
-from nlops.llm.situation import Situation
+from nlops.llm.references import Memory, identity, kind_of, segment_nouns
+from nlops.llm.situation import Done, Situation
 
 #: Below it, a call that the model filled in is not made.
 _CONFIDENCE: Final = 0.2
 #: Below it, the model's confidence is asked for.
 _UNSURE: Final = 0.6
+#: Entries of one name among which the person is asked to choose.
+_MOST_CHOICES: Final = 12
 
 _GREETING: Final = re.compile(
     r"^\W*(?:(?:hi|hello|hey|howdy|greetings|good (?:morning|afternoon|evening|day)|thanks?|thank you"
@@ -70,6 +72,8 @@ class Step:
     known: tuple[tuple[str, Json], ...] = ()
     #: names in the sentences before it that ask for nothing
     mentioned: tuple[str, ...] = ()
+    #: place of the first step of the list that it belongs to, counted among all; -1: it stands alone
+    batch: int = -1
 
 
 class Planner:
@@ -86,19 +90,21 @@ class Planner:
         self.memory = Memory(situation.done, self.tools, targets)
         self.targets: Mapping[str, str] = targets
         self.number = len(situation.run) + len(situation.dates) + len(situation.answers) + 1
+        #: place of the step that is planned now
+        self.place = 0
 
     def next(self) -> Completion:
-        """The next turn: a call, or nothing when all is done or nothing more can be."""
+        """The next turn: calls, or nothing when all is done or nothing more can be."""
         run = self.situation.run
-        if run and run[-1].error is not None:
+        if any(item.error is not None for item in _last_turn(run)):
             return self._after_failure()
         if not run and _is_talk(self.situation.request):
             return self._own_call(CAPABILITIES_TOOL, {}, 1.0)
         steps = self._steps()
-        done = sum(item.error is None for item in run)
-        if done >= len(steps):
+        self.place = _progress(run)
+        if self.place >= len(steps):
             return Completion() if run else self._refuse("No operation serves the request.")
-        return self._act(steps[done])
+        return self._act_all(steps)
 
     # --- steps ------------------------------------------------------------------------------------------------
 
@@ -116,7 +122,8 @@ class Planner:
             if told:
                 names += tuple(name for step in steps for name in _names_told(step.clause))
             else:
-                found += [replace(step, mentioned=names) for step in steps]
+                batch = len(found) if len(steps) > 1 else -1
+                found += [replace(step, mentioned=names, batch=batch) for step in steps]
                 names = ()
         return found
 
@@ -195,6 +202,36 @@ class Planner:
 
     # --- acting -----------------------------------------------------------------------------------------------
 
+    def _act_all(self, steps: Sequence[Step]) -> Completion:
+        """The calls of the next step; with it those of the other things of its list, which are decided as one."""
+        first = steps[self.place]
+        turn = self._act(first)
+        if first.batch < 0 or len(turn.tool_calls) != 1 or not self._is_action(turn.tool_calls[0]):
+            return self._with_rest(turn, steps)
+        calls = list(turn.tool_calls)
+        for place in range(self.place + 1, len(steps)):
+            if steps[place].batch != first.batch:
+                break
+            self.place = place
+            other = self._act(steps[place])
+            if len(other.tool_calls) != 1 or not self._is_action(other.tool_calls[0]):
+                if other.tool_calls and other.tool_calls[0].name not in self.own:
+                    return other  # another one's id has to be found first
+                break
+            if other.tool_calls[0].name != calls[0].name:
+                break
+            calls.append(other.tool_calls[0])
+        return replace(turn, tool_calls=tuple(calls))
+
+    def _is_action(self, call: ToolCall) -> bool:
+        """A call that does what a step asks for, not one that looks something up for it."""
+        return call.name in self.tools and (_step_of(call) or (0, "call"))[1] == "call"
+
+    def _with_rest(self, turn: Completion, steps: Sequence[Step]) -> Completion:
+        """Where it stops, what is left undone is told."""
+        rest = [" ".join(step.clause.text.split()) for step in steps[self.place + 1 :]]
+        return _undone(turn, rest) if turn.text and not turn.tool_calls else turn
+
     def _act(self, step: Step) -> Completion:
         if step.tool:
             return self._with_dates(self.tools[step.tool], step) or self._call(step.tool, dict(step.known), 0.8)
@@ -223,7 +260,10 @@ class Planner:
         tool = choice.tool
         if tool is None:
             raise ValueError("There is no operation to fill.")
-        filler = self._filler(tool, step)
+        each = self._for_each(tool, step)
+        if each is not None:
+            return each
+        filler = self._filler(lookups.for_names(tool, self.tools), step)
         raw, confidence = None, choice.confidence
         if filler.wants_model():
             unsure = choice.confidence < _UNSURE
@@ -236,11 +276,147 @@ class Planner:
             filler.take_from_model(filled)
         if filler.changes_nothing():
             return self._ask_what_to_change(tool, raw)
-        return self._call(tool.name, filler.arguments, confidence, raw)
+        return self._find_ids(tool, filler.arguments) or self._call(tool.name, filler.arguments, confidence, raw)
+
+    # --- ids and lists ----------------------------------------------------------------------------------------
+
+    def _find_ids(self, tool: Tool, arguments: dict[str, Json]) -> Completion | None:
+        """Put ids where the person said names. A turn when one has to be looked up or chosen first."""
+        places = list(segment_nouns(tool.path))
+        for name in sorted(arguments, key=lambda name: places.index(name) if name in places else len(places)):
+            lister = lookups.listing(tool, name, self.tools)
+            schema, spoken = resolved(tool, name), str(arguments[name])
+            if lister is None or self._was_returned(arguments[name]):
+                continue
+            if lookups.is_id(spoken, schema):
+                arguments[name] = int(spoken.lstrip("#")) if kind(schema) == "integer" else arguments[name]
+                continue
+            noun = lookups.kind_named(tool, name, self.targets.get(tool.name, ""))
+            asked = lookups.list_arguments(lister, arguments, spoken, noun)
+            if set(segment_nouns(lister.path)) - set(asked):
+                del arguments[name]
+                continue
+            seen = self._seen(lister, asked)
+            if seen is None:
+                return self._call(lister.name, asked, 0.9, role="find")
+            rows, whole = lookups.rows_of(seen.result)
+            found = lookups.called(rows, spoken, name)
+            if not found and not whole:
+                return _stop(f"The list is too long to find “{spoken}” in it; please give its {noun} id.")
+            if not found:
+                return _stop(f"There is no {noun} “{spoken}”, so that was not done.")
+            row = self._the_one(found, name, spoken, noun)
+            if isinstance(row, Completion):
+                return row
+            arguments[name] = lookups.id_of(row, name)
+            if arguments[name] is None:
+                del arguments[name]
+        return None
+
+    def _was_returned(self, value: Json) -> bool:
+        """The value is one that a reference to an earlier result gave, not a word of the request."""
+        return not isinstance(value, str) or value.lower() not in self.situation.request.lower()
+
+    def _the_one(
+        self, found: Sequence[dict[str, Json]], name: str, spoken: str, noun: str
+    ) -> dict[str, Json] | Completion:
+        """The only entry, or the one that the person chose; else the question which."""
+        if len(found) == 1:
+            return found[0]
+        shown = lookups.labels(found, name)
+        for answer in reversed(self.situation.answers):
+            if answer in shown:
+                return found[shown.index(answer)]
+        if len(found) > _MOST_CHOICES or ASK_TOOL.name not in self.own:
+            return _stop(f"{len(found)} entries are called “{spoken}”, so nothing was done; please give the {noun} id.")
+        question = f"There are {len(found)} entries for “{spoken}”. Which {noun} do you mean?"
+        return self._own_call(ASK_TOOL, {"question": question, "choices": shown}, 0.9)
+
+    def _seen(self, lister: Tool, arguments: Mapping[str, Json]) -> Done | None:
+        """What the list with these arguments returned in this run."""
+        same = (d for d in reversed(self.situation.run) if d.call.name == lister.name and d.error is None)
+        return next((d for d in same if dict(d.call.arguments) == dict(arguments)), None)
+
+    def _for_each(self, tool: Tool, step: Step) -> Completion | None:
+        """ "disable all users in the group interns": the list first, then a call for each entry."""
+        many = each_of(step.clause)
+        if many is None or tool.method == "GET":
+            return None
+        filler = self._filler(lookups.for_names(tool, self.tools), replace(step, clause=self.index.analyse(many.rest)))
+        missing = [name for name in segment_nouns(tool.path) if name in filler.missing]
+        if tool.method in ("POST", "PUT") and not missing:
+            missing = [name for name in filler.missing if kind_of(tool, name, self.targets.get(tool.name, ""))]
+        missing = [name for name in missing if self._lists(many, tool, name)] or missing
+        if not missing or len(missing) > 1:
+            return None
+        step = replace(step, clause=self.index.analyse(many.listed))
+        readers = self._readers()
+        while (choice := choosing.choose(step.clause, self.index, readers, self.memory)).tool is not None:
+            reader = self._filler(lookups.for_names(choice.tool, self.tools), step)
+            if set(segment_nouns(choice.tool.path)) <= set(reader.arguments):
+                return self._each_row(tool, missing[0], filler.arguments, choice, step, many, reader)
+            del readers[choice.tool.name]
+        return _stop(f"I found no list for “{many.words}”, so nothing was done.")
+
+    def _lists(self, many: Many, tool: Tool, name: str) -> bool:
+        noun = kind_of(tool, name, self.targets.get(tool.name, "")) or base(name)
+        said = self.index.analyse(many.listed).head
+        return self._is_kind({said}, noun) or noun in wording.synonyms(said)
+
+    def _readers(self) -> dict[str, Tool]:
+        """The operations that list things."""
+        return {name: tool for name, tool in self.tools.items() if tool.method == "GET" and not tool.path.endswith("}")}
+
+    def _each_row(
+        self,
+        tool: Tool,
+        name: str,
+        known: Mapping[str, Json],
+        choice: choosing.Choice,
+        step: Step,
+        many: Many,
+        reader: Filler,
+    ) -> Completion:
+        lister = choice.tool
+        if lister is None:
+            raise ValueError("There is no operation that lists.")
+        dated = self._with_dates(lister, step)
+        if dated is not None:
+            return dated
+        unfound = self._find_ids(lister, reader.arguments)
+        if unfound is not None:
+            return unfound
+        seen = self._seen(lister, reader.arguments)
+        if seen is None:
+            return self._call(lister.name, reader.arguments, choice.confidence, role="find")
+        rows, whole = lookups.rows_of(seen.result)
+        if not whole:
+            return _stop("The list is too long to go through it in one request, so nothing was done.")
+        for word in _unaccounted(step.clause, reader, many):
+            narrowed = lookups.having(rows, word, self.now)
+            if narrowed is None and rows:
+                return _stop(f"The list does not tell which of them are “{word}”, so nothing was done.")
+            rows = narrowed or []
+        left_out = [lookups.called(rows, spoken, name) for spoken in many.without]
+        if any(len(found) != 1 for found in left_out):
+            return _stop(f"I did not find whom to leave out in “{many.words}”, so nothing was done.")
+        rows = [row for row in rows if [row] not in left_out]
+        values = [lookups.id_of(row, name) or identity(row, name) for row in rows]
+        if not rows or any(value is None for value in values):
+            return _stop(f"There is nothing to do: no entry for “{many.words}”.")
+        turns = [dict(known) | {name: value} for value in values]
+        for place, arguments in enumerate(turns):
+            unfound = self._find_ids(tool, arguments)
+            if unfound is not None:
+                return unfound
+            turns[place] = arguments
+        calls = [self._call(tool.name, one, choice.confidence).tool_calls[0] for one in turns]
+        numbered = [ToolCall(f"{call.id}_{place}", call.name, call.arguments) for place, call in enumerate(calls, 1)]
+        return Completion(tool_calls=tuple(numbered), confidence=choice.confidence)
 
     def _filler(self, tool: Tool, step: Step) -> Filler:
         """The arguments that the words and the calls before leave no doubt about."""
-        told = [answer for answer in self.situation.answers if answer.strip().lower() not in self._summaries()]
+        told = [answer for answer in self.situation.answers if answer not in self.situation.picked]
         clause = self.index.analyse(", ".join([step.clause.text, *told])) if told else step.clause
         filler = Filler(
             tool=tool,
@@ -255,9 +431,6 @@ class Planner:
         filler.by_reference()
         return filler
 
-    def _summaries(self) -> set[str]:
-        return {(tool.summary or tool.name).lower() for tool in self.tools.values()}
-
     def _ask_what_to_change(self, tool: Tool, raw: Json) -> Completion:
         """An update of nothing: once the person is asked for what it is to be."""
         if self.situation.answers or ASK_TOOL.name not in self.own:
@@ -269,14 +442,25 @@ class Planner:
         return self._own_call(ASK_TOOL, {"question": question}, 0.5)
 
     def _after_failure(self) -> Completion:
-        refused = self.situation.run[-1].call
-        mended = repairs.repair(self.situation.run, self.tools.get(refused.name))
-        return self._call(refused.name, mended, 0.8) if mended is not None else Completion()
+        """A refused call is mended where its message says how; else all stops here."""
+        turn = _last_turn(self.situation.run)
+        refused = self.situation.run[-1]
+        if len(turn) == 1:
+            mended = repairs.repair(self.situation.run, self.tools.get(refused.call.name))
+            if mended is not None:
+                self.place = (_step_of(refused.call) or (0,))[0]
+                return self._call(refused.call.name, mended, 0.8)
+        done = _progress(self.situation.run)
+        rest = [" ".join(step.clause.text.split()) for step in self._steps()[done + 1 :]]
+        return _undone(Completion(), rest)
 
     # --- turns ------------------------------------------------------------------------------------------------
 
-    def _call(self, name: str, arguments: Mapping[str, Json], confidence: float, raw: Json = None) -> Completion:
-        call = ToolCall(f"call_{self.number}", name, dict(arguments))
+    def _call(
+        self, name: str, arguments: Mapping[str, Json], confidence: float, raw: Json = None, role: str = "call"
+    ) -> Completion:
+        """A turn of one call. Its id tells the step that it belongs to, and whether it only looks something up."""
+        call = ToolCall(f"step{self.place + 1}_{role}{self.number}", name, dict(arguments))
         return Completion(tool_calls=(call,), confidence=confidence, raw=raw)
 
     def _own_call(self, tool: Tool, arguments: dict[str, Json], confidence: float) -> Completion:
@@ -288,6 +472,67 @@ class Planner:
         if REFUSE_TOOL.name not in self.own:
             return Completion(raw=raw)
         return self._call(REFUSE_TOOL.name, {"reason": reason}, 0.9, raw)
+
+
+_STEP_ID: Final = re.compile(r"step(\d+)_(call|find)(\d+)")
+
+
+def _step_of(call: ToolCall) -> tuple[int, str, int] | None:
+    """Step (from 0), role and turn of a call of ours; None for another model's."""
+    match = _STEP_ID.match(call.id)
+    return (int(match[1]) - 1, match[2], int(match[3])) if match else None
+
+
+def _progress(run: Sequence[Done]) -> int:
+    """How many steps are done."""
+    done = 0
+    for item in run:
+        step = _step_of(item.call)
+        if item.error is None and step is None:
+            done += 1
+        elif item.error is None and step is not None and step[1] == "call":
+            done = max(done, step[0] + 1)
+    return done
+
+
+def _last_turn(run: Sequence[Done]) -> list[Done]:
+    """The calls that were planned together with the last one."""
+    last = _step_of(run[-1].call) if run else None
+    if last is None:
+        return list(run[-1:])
+    return [item for item in run if (step := _step_of(item.call)) and step[1:] == last[1:]]
+
+
+def _stop(text: str) -> Completion:
+    """Nothing more is done, and why."""
+    return Completion(text=text)
+
+
+def _undone(turn: Completion, rest: Sequence[str]) -> Completion:
+    """The turn, telling which actions are left."""
+    if not rest:
+        return turn
+    left = "; ".join(f"“{text}”" for text in rest)
+    return replace(turn, text=f"{turn.text} Not done because of that: {left}.".strip())
+
+
+def _unaccounted(clause: Clause, reader: Filler, many: Many) -> list[str]:
+    """Words of a list's request that narrow it and that no argument of the list took."""
+    said = {word for value in reader.arguments.values() for word in split_name(str(value))}
+    own = {*clause.nouns, *(other for noun in clause.nouns for other in wording.synonyms(noun))}
+    left = []
+    for index, token in enumerate(clause.tokens):
+        if token.mark or index in reader.taken or token.base == clause.verb or token.lower in STOP_WORDS - _NARROWING:
+            continue
+        if token.base in own and token.lower not in wording.QUALIFIERS:
+            continue
+        if not {token.base, token.lower} & said and not EACH.fullmatch(token.text) and token.text not in said:
+            left.append(token.text)
+    return left
+
+
+#: Words that mean nothing elsewhere, but leave out entries of a list.
+_NARROWING: Final = word_set("not no now only never nobody")
 
 
 def _is_talk(request: str) -> bool:

@@ -121,7 +121,7 @@ class Memory:
         """The value that names the thing of this kind which the clause points to; None when there is none."""
         picked = self._picked(clause)
         if picked is not None:
-            return _identity(picked, name)
+            return identity(picked, name)
         synonyms = wording.synonyms(kind) if kind else frozenset()
         for wanted in (lambda r: r.kind == kind, lambda r: r.kind in synonyms):
             found = [referent for referent in self.referents if kind and wanted(referent)]
@@ -209,7 +209,7 @@ def _fields(result: Json) -> dict[str, Json] | None:
     return result
 
 
-def _identity(row: Mapping[str, Json], name: str) -> Json:
+def identity(row: Mapping[str, Json], name: str) -> Json:
     """The field of a listed entry that an argument of this name takes."""
     if name in row:
         return row[name]

@@ -37,6 +37,8 @@ class Situation:
     dates: dict[str, dict[str, Json]] = field(default_factory=dict)
     #: the person's answers to questions of ask_user in this run
     answers: list[str] = field(default_factory=list)
+    #: those of them that were picked from choices
+    picked: set[str] = field(default_factory=set)
     #: calls of operations in earlier runs, oldest first
     past: list[Done] = field(default_factory=list)
 
@@ -67,7 +69,10 @@ def _take(situation: Situation, call: ToolCall, result: Json, *, current: bool) 
     elif current and call.name == DATE_TOOL.name and isinstance(result, dict):
         situation.dates[str(call.arguments.get("expression", ""))] = result
     elif current and call.name == ASK_TOOL.name and isinstance(result, dict):
-        situation.answers.append(str(result.get("answer", "")))
+        answer = str(result.get("answer", ""))
+        situation.answers.append(answer)
+        if answer in call.arguments.get("choices", ()):
+            situation.picked.add(answer)
 
 
 def _value(content: str) -> Json:

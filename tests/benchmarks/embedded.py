@@ -62,7 +62,7 @@ def measure(
     for case in cases:
         offered = list(tools)
         if whole is not None:
-            offered = [*OWN_TOOLS, *(by_name[name] for name, _ in whole.rank(case.request, model.max_tools))]
+            offered = [*OWN_TOOLS, *(by_name[name] for name in whole.select(case.request, "", model.max_tools))]
         begin = time.perf_counter()
         calls = calls_for(model, case.request, offered)
         times.append(time.perf_counter() - begin)
