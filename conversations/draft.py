@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from conversations.channel import publish_draft
-from nlops.core import answers
+from nlops.core import support
 from nlops.core.types import CallRecord
-
-#: What ends a sentence: a full stop, question or exclamation mark (also full-width ones) before a space, or a new line.
-_END = re.compile(r"(?<=[.!?…])[\"”'’)]*\s+|(?<=[。！？])|\n+")
 
 
 @dataclass(slots=True)
@@ -32,12 +28,12 @@ class Draft:
     def add(self, piece: str) -> None:
         """The next piece of the text. From the first sentence on that nothing supports, nothing more is shown."""
         self._text += piece
-        ends = [match.end() for match in _END.finditer(self._text)]
-        if self._is_over or not ends or ends[-1] <= self._shown:
+        complete = "".join(support.sentences(self._text)[0])
+        if self._is_over or len(complete) <= self._shown:
             return
-        text = self._text[: ends[-1]].strip()
-        if not answers.supported(text, self.calls, self.said):
+        text = complete.strip()
+        if not support.supported(text, self.calls, self.said):
             self._is_over = True
             return
-        self._shown = ends[-1]
+        self._shown = len(complete)
         publish_draft(self.conversation_id, self.run_id, text)

@@ -17,6 +17,7 @@ from typing import Final
 
 from nlops.core.phrases import done, has_noun, listed, noun, say, spoken
 from nlops.core.secrets import is_secret_name
+from nlops.core.support import supported as supported
 from nlops.core.types import Answer, CallRecord, CallStatus, Decision, Effect, Json, Tool
 from nlops.core.views import HIDDEN, argument_label, display
 
@@ -815,75 +816,3 @@ def _example(tool: Tool) -> str:
     if wanted in in_path:
         return f"{simple} …" if simple != title else f"{title}: …"
     return f"{title} named …" if "name" in wanted.lower() else f"{title}: …"
-
-
-# --- is prose supported? ----------------------------------------------------------------------------------
-
-_MONTHS: Final = (
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
-    "december",
-)  # fmt: skip
-_CLAIM: Final = re.compile(
-    r"[\"“'‘`](?P<quoted>[^\"”'’`\n]{1,200})[\"”'’`](?!\w)|(?P<word>[\w][\w@.+:/-]*[\w]|\w)", re.UNICODE
-)
-
-
-def supported(text: str, calls: Sequence[CallRecord], request: str) -> bool:
-    """Whether prose that a model wrote says nothing that no response and no word of the person holds.
-
-    Checked are all numbers, quoted texts, words with a digit or a sign in them, and capitalised words inside a
-    sentence. Lengths of lists count as known numbers. Without a succeeded call nothing is supported.
-    """
-    succeeded = [call for call in calls if call.status is CallStatus.SUCCEEDED]
-    if not succeeded:
-        return False
-    known = " ".join(
-        [request, *(json.dumps([c.response, c.arguments], ensure_ascii=False, default=str) for c in calls)]
-    )
-    words = _known_words(known, [call.response for call in succeeded])
-    plain = re.sub(r"\s+", " ", known).lower()
-    starts = True
-    for match in _CLAIM.finditer(text):
-        quoted, word = match.group("quoted"), match.group("word")
-        if quoted is not None:
-            if re.sub(r"\s+", " ", quoted).lower().strip(" .,") not in plain:
-                return False
-        elif _is_claim(word, starts) and not _is_known(word, words):
-            return False
-        starts = re.match(r"[\"”'’)]*(?:[.!?:;]|\s*\n|\s*[-*•])", text[match.end() :]) is not None
-    return True
-
-
-def _known_words(known: str, responses: list[Json]) -> set[str]:
-    words = {word.lower() for word in re.findall(r"[\w][\w@.+:/-]*[\w]|\w", known)}
-    words |= {part for word in words for part in re.split(r"[^\w]+|_", word) if part}
-    words |= {str(len(value)) for response in responses for value in _lists(response)}
-    words |= {str(int(word)) for word in list(words) if word.isascii() and word.isdigit()}
-    words |= {month for number, month in enumerate(_MONTHS, 1) if f"-{number:02d}-" in known}
-    return words
-
-
-def _lists(value: Json) -> Iterator[list[Json]]:
-    waiting = [value]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, list):
-            yield item
-        waiting.extend(item.values() if isinstance(item, dict) else item if isinstance(item, list) else ())
-
-
-def _is_claim(word: str, starts: bool) -> bool:
-    if re.search(r"[\d_@]", word):
-        return True
-    return word[0].isupper() and not starts and word not in ("I", "ID", "API", "JSON", "UTC")
-
-
-def _is_known(word: str, words: set[str]) -> bool:
-    lowered = word.lower().replace(",", "")
-    if lowered in words or lowered.removesuffix("'s") in words:
-        return True
-    parts = [part for part in re.split(r"[^\w]+", lowered) if part]
-    ordinal = re.fullmatch(r"(\d+)(?:st|nd|rd|th)", lowered)
-    if ordinal:
-        return ordinal[1] in words
-    return bool(re.fullmatch(r"[\d:.,/-]+", lowered)) and all(part in words for part in parts)

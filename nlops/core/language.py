@@ -19,7 +19,7 @@ def detect(text: str) -> str:
     """ISO 639-1 code of the request's language; "en" where nothing speaks strongly for another."""
     plain = _without_names(text[: wording.MAX_CHARACTERS])
     words = re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)?", plain.lower())
-    english = sum(word in _ENGLISH for word in words)
+    english = sum(word in ENGLISH for word in words)
     script = _script(plain, english)
     return script or _by_words(words)
 
@@ -84,7 +84,7 @@ def _script(text: str, english: int) -> str:
 
 
 #: Small words of English, and those that begin a request.
-_ENGLISH: Final = (
+ENGLISH: Final = (
     wording.STOP_WORDS
     | frozenset().union(*wording.VERB_GROUPS.values())
     | word_set(
@@ -96,7 +96,7 @@ _ENGLISH: Final = (
 )
 
 #: Words that only this language has among those listed, as far as requests go: small words and verbs of requests.
-_WORDS: Final[dict[str, frozenset[str]]] = {
+WORDS: Final[dict[str, frozenset[str]]] = {
     "de": word_set(
         "der das den dem des ein eine einen einem einer und oder nicht mit für von vom zu zum zur auf aus bei"
         " nach über ist sind war wird werden wurde hat haben bitte zeige zeig anzeigen liste auflisten"
@@ -107,7 +107,7 @@ _WORDS: Final[dict[str, frozenset[str]]] = {
         " möchte brauche deaktiviere aktiviere freigeben genehmige dieser diese dieses kein keine im gehört"
         " hallo danke hilfe guten tag an in am was lege leg erzeuge trage ein vergib gewähre erteile benenne"
         " entsperre entsperren abteilung protokoll einträge protokolleinträge zugriff anfrage anfragen rolle rollen"
-        " vorgestern seit heißen dann danach ihn ihm ihr sein seine seiner details"
+        " vorgestern seit heißen dann danach ihn ihm ihr sein seine seiner details um angelegt gelöscht gefunden wohnt"
     ),
     "fr": word_set(
         "le les une des du et ou est sont avec pour dans sur aux au de la moi je tu nous vous qui quel quelle"
@@ -201,10 +201,10 @@ _WORDS: Final[dict[str, frozenset[str]]] = {
     ),
 }
 #: How many of these languages have the word: what several have tells less.
-_SHARED: Final = Counter(word for words in _WORDS.values() for word in words)
+_SHARED: Final = Counter(word for words in WORDS.values() for word in words)
 #: One of these alone, without any word of English, is enough.
 _ALONE: Final = frozenset(
-    word for word, count in _SHARED.items() if count == 1 and len(word) >= 5 and word not in _ENGLISH
+    word for word, count in _SHARED.items() if count == 1 and len(word) >= 5 and word not in ENGLISH
 ) | word_set("zeig gib wer hola ciao salut hej hei hallo lösche benutzer pokaż usuń sil göster crée")
 _GREETINGS_OF: Final = {"hallo": "de", "hola": "es", "ciao": "it", "bonjour": "fr", "hej": "sv", "hei": "nb"}
 
@@ -217,9 +217,9 @@ def _by_words(words: list[str]) -> str:
     scores: dict[str, float] = {}
     hits: dict[str, int] = {}
     alone: dict[str, bool] = {}
-    for language, own in _WORDS.items():
+    for language, own in WORDS.items():
         known = [word for word in words if word in own]
-        unique = {word for word in known if word not in _ENGLISH}
+        unique = {word for word in known if word not in ENGLISH}
         scores[language] = sum(
             (1.0 if word in unique else 0.3) * (1.0 if _SHARED[word] == 1 else 0.7) for word in known
         )
@@ -227,7 +227,7 @@ def _by_words(words: list[str]) -> str:
         alone[language] = any(word in _ALONE for word in unique)
     best = max(scores, key=lambda language: scores[language])
     enough = hits[best] >= 2 or (hits[best] == 1 and alone[best] and len(words) <= 4)
-    english = sum(word in _ENGLISH and word not in _WORDS[best] for word in words)
+    english = sum(word in ENGLISH and word not in WORDS[best] for word in words)
     return best if enough and hits[best] > 2 * english and hits[best] >= 0.25 * len(words) else "en"
 
 
