@@ -29,8 +29,8 @@ def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-#: What ends a sentence: a mark before a space (not after a German "1." or an abbreviation of one letter), or a line.
-_END: Final = re.compile(r"(?<=[.!?…])(?<!\d\.)(?<!\b\w\.)[\"”'’)]*\s+|(?<=[。！？])|\n+")
+#: What ends a sentence: a mark before a space (not after an abbreviation of one letter), or a line.
+_END: Final = re.compile(r"(?<=[.!?…])(?<!\b[^\W\d]\.)[\"”'’)]*\s+|(?<=[。！？])|\n+")
 
 
 def sentences(text: str) -> tuple[list[str], str]:
@@ -40,10 +40,19 @@ def sentences(text: str) -> tuple[list[str], str]:
     """
     found, start = [], 0
     for match in _END.finditer(text):
-        if match.end() > start:
+        if match.end() > start and not _is_ordinal(text, match):
             found.append(text[start : match.end()])
             start = match.end()
     return found, text[start:]
+
+
+def _is_ordinal(text: str, end: re.Match[str]) -> bool:
+    """Whether the full stop belongs to a German "1. November", or may yet turn out to."""
+    if "\n" in end.group() or re.search(r"\b\d{1,2}\.$", text[: end.start()]) is None:
+        return False
+    word = re.match(r"\w*", text[end.end() :])
+    following = word.group() if word else ""
+    return not following or following[0].islower() or any(name.startswith(following.lower()) for name in _MONTHS)
 
 
 def supported(text: str, calls: Sequence[CallRecord], request: str) -> bool:
