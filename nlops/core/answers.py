@@ -15,6 +15,7 @@ from datetime import datetime, tzinfo
 from http import HTTPStatus
 from typing import Final
 
+from nlops.core.charts import chart
 from nlops.core.phrases import done, has_noun, listed, noun, say, spoken
 from nlops.core.secrets import is_secret_name
 from nlops.core.support import supported as supported
@@ -306,7 +307,9 @@ def _read(call: CallRecord, tool: Tool, body: Json, view: _View) -> _Told:
     kind = _noun(tool)
     rows = _rows(body)
     if rows is not None:
-        return _listed(rows, body, kind, view)
+        told = _listed(rows, body, kind, view)
+        drawn = chart(rows[:ROWS], _kind(kind, None))
+        return _Told(told.sentence, (view.localised(drawn), *told.blocks)) if drawn else told
     if isinstance(body, dict):
         if not body:
             return _Told(say("empty_thing", noun=_kind(kind)))
@@ -484,6 +487,10 @@ class _View:
             "rows": [[self.cell(name, row.get(name)) for name in names] for row in rows],
             "caption": caption,
         }
+
+    def localised(self, drawn: dict[str, Json]) -> dict[str, Json]:
+        """The chart with its instants in the zone."""
+        return {**drawn, "labels": [self.instant(label) for label in drawn["labels"]]}
 
     def details(self, body: dict[str, Json], caption: str) -> dict[str, Json]:
         items = [[_path_label(path), self.cell(path[-1], value)] for path, value in _flat(body, ())]

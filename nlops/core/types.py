@@ -306,8 +306,12 @@ class Answer(Storable):
 
     #: one or more sentences
     text: str
-    #: tables and definition lists: {"kind": "table", "columns", "rows", "caption"} or
-    #: {"kind": "details", "items": [[label, value]], "caption"}
+    #: tables, definition lists and charts, plain text throughout:
+    #: {"kind": "table", "columns": [str], "rows": [[str]], "caption": str},
+    #: {"kind": "details", "items": [[label, value]], "caption": str},
+    #: {"kind": "chart", "type": "line" or "bar", "labels": [str], "caption": str,
+    #: "series": [{"name": str, "values": [number or null]}]}
+    #: with a value for each label, at most four series; the table of the same list follows it
     blocks: tuple[dict[str, Json], ...] = ()
     #: suggestions of what can be asked instead or next
     suggestions: tuple[str, ...] = ()
