@@ -319,6 +319,7 @@ def _closeness(found: Profile, clause: Clause, said: frozenset[str], targets: fr
     for noun in found.path_words:
         if noun not in said and not said & wording.synonyms(noun):
             factor *= 0.85
+    factor *= _account(found, clause)
     head, container = _object_of(clause, targets)
     outer = found.path_nouns[:-1]
     if container:
@@ -333,10 +334,23 @@ def _closeness(found: Profile, clause: Clause, said: frozenset[str], targets: fr
         return factor * (3.0 if found.target in wording.synonyms("content") else 2.0)
     if clause.verb and not wording.is_generic(clause.verb) and clause.verb in found.words:
         factor *= 1.5
+    elif clause.direct and clause.verb in found.words:
+        factor *= 1.1  # "take grace out of Engineering": what removes, not what deletes
     if head:
         factor *= _head_fit(found, head)
     if "read" in found.groups and head and _same_thing(head, (found.target, *found.summary_nouns[:3])):
         factor *= _number_fit(found, clause, head)
+    return factor
+
+
+def _account(found: Profile, clause: Clause) -> float:
+    """How far the operation accounts for the words of the request that tell one thing from another."""
+    factor = 1.0
+    for noun in {*clause.nouns} - {clause.head}:
+        if noun in found.words or wording.synonyms(noun) & found.words or wording.related(noun, found.words):
+            factor *= 1.25 if noun in found.path_words else 1.0
+        else:
+            factor *= 0.65
     return factor
 
 

@@ -22,16 +22,16 @@ VERB_GROUPS: Final[dict[str, frozenset[str]]] = {
     "read": word_set(
         "get show list display view see find fetch retrieve look read print give tell what which who whose"
         " whom when where how search check describe inspect return query lookup is are was were does do did"
-        " has have can browse enumerate count compare monitor examine want need reveal pull"
+        " has have can browse enumerate count compare monitor examine want need reveal pull gimme open"
     ),
     "create": word_set(
         "create add make new register generate provision onboard insert post invite issue open define setup"
         " put enter store save submit file"
     ),
-    "delete": word_set("delete remove drop erase destroy purge wipe discard kick clear kill trash"),
+    "delete": word_set("delete remove drop erase destroy purge wipe discard kick clear kill trash retire scrap"),
     "update": word_set(
         "update change edit modify set rename patch replace adjust correct fix alter move mark switch"
-        " reassign extend promote demote transfer convert"
+        " reassign extend promote demote transfer convert increase decrease reduce shorten lengthen"
     ),
     "enable": word_set("enable activate reactivate unsuspend resume reenable"),
     "disable": word_set("disable deactivate suspend ban"),
@@ -146,10 +146,15 @@ _PHRASAL: Final[dict[tuple[str, str], str]] = {
     ("call", "off"): "cancel",
     ("throw", "away"): "delete",
     ("do", "away"): "delete",
+    ("kick", "off"): "start",
+    ("sign", "out"): "logout",
+    ("strip", "of"): "revoke",
+    ("cross", "off"): "remove",
+    ("put", "back"): "reset",
 }
 
 #: First words of those that let their object in between: "take mike out of …", "turn bob's account off".
-_SEPARABLE: Final = word_set("turn switch shut take throw kick lock bring let roll wave call")
+_SEPARABLE: Final = word_set("turn switch shut take throw kick lock bring let roll wave call look log sign put")
 
 #: Words that say nothing of the thing that is meant.
 STOP_WORDS: Final = word_set(
@@ -192,7 +197,7 @@ _NOUN_SETS: Final = (
     word_set("repository repo"),
     word_set("organization organisation org"),
     word_set("request ticket application"),
-    word_set("setting configuration config preference option"),
+    word_set("setting configuration config preference option policy rule"),
     word_set("secret credential"),
     word_set("health status state"),
     word_set("permission right privilege entitlement access"),
@@ -210,8 +215,9 @@ _NOUN_SETS: Final = (
     word_set("movie film"),
     word_set("show tv series"),
     word_set("picture image photo"),
-    word_set("actor cast"),
-    word_set("channel room"),
+    word_set("channel room conversation"),
+    word_set("cast credit crew actor"),
+    word_set("mfa factor 2fa"),
     word_set("message dm"),
     word_set("content file secret value"),
 )
@@ -479,27 +485,56 @@ class Vocabulary:
         return word in self.words
 
 
+#: Questions for what people did: the activity log tells.
+_WHAT_WAS_DONE: Final = re.compile(
+    r"^\W*(?:please |so |and )*what (?:did|has|have|was|were|had)\b.{1,80}\b(?:do|done|doing|up to)\b"
+    r"|^\W*(?:so |and )*what(?:'s| has| have)? (?:happened|been happening|been going on|went on)"
+    r"\W*(?:\b(?:with|to|here)\b.*)?$",
+    re.IGNORECASE,
+)
+_IN_ANY: Final = re.compile(r"\b(?:in|of|to) any\b", re.IGNORECASE)
+_NO_LONGER: Final = re.compile(
+    r"\b(?:no longer|not|shouldn't|mustn't)\s+(?:be able to |be allowed to )?(?:have|use|access|see|open)\b",
+    re.IGNORECASE,
+)
+_SHOULD_GET: Final = re.compile(
+    r"\b(?:should|must|shall|needs? to)\s+(?:get|have|be given|receive|be granted)\b"
+    r".{0,60}\b(?:access|permission|rights?|role)\b",
+    re.IGNORECASE,
+)
+_HOW_IT_DOES: Final = re.compile(r"^\W*how (?:is|are) .{1,60}\b(?:doing|feeling|running|going)\b", re.IGNORECASE)
+
+
 def analyse(text: str, vocabulary: Vocabulary) -> Clause:
     """Read a clause; `vocabulary` holds the base forms that the operations are described with."""
     found = _whole_names(tokens(text), vocabulary)
     verb_at, verb, length = _verb(found, vocabulary)
-    values = _values(found, verb_at, length, vocabulary)
+    if verb == "put" and any(token.lower in ("in", "into") for token in found):
+        verb = "add"
+    final = _final_verb(found)
+    values = _values(found, verb_at, length, final, vocabulary)
+    valued = set(values)
     nouns = tuple(
         token.base
         for index, token in enumerate(found)
-        if index not in values and not verb_at <= index < verb_at + length and is_noun(token, vocabulary)
+        if index not in valued and not verb_at <= index < verb_at + length and is_noun(token, vocabulary)
     )
     # "users whose department is Sales": Sales names no thing
     attribute_at = next((index for index, token in enumerate(found) if token.lower == "whose"), len(found)) or len(
         found
     )
-    phrases = _phrases(found, verb_at + length, set(values), vocabulary)
+    phrases = _phrases(found, verb_at + length, valued, vocabulary)
     head, plural, container, direct = _roles(verb, phrases)
     words = " ".join(token.lower for token in found)
     if verb in ("is", "are") and re.search(
         r"\b(?:up|down|running|alive|working|online|offline|ok|fine)\W*$", text, re.IGNORECASE
     ):
         nouns = (*nouns, "health")
+    done = _WHAT_WAS_DONE.search(text)
+    if done:
+        nouns, head, plural = (*nouns, "activity"), "activity", True
+    elif _HOW_IT_DOES.search(text):
+        nouns, head = (*nouns, "health"), "health"
     able = re.search(r"^who (?:all )?(?:has|have|can|may|could|is able to|is allowed to|got)\b", words) is not None
     if verb == "who" and (able or not any(phrase.noun and not phrase.preposition for phrase in phrases)):
         head, plural, nouns = "person", True, ("person", *nouns)
@@ -507,11 +542,18 @@ def analyse(text: str, vocabulary: Vocabulary) -> Clause:
         inner = [phrase.noun for phrase in phrases if phrase.noun and phrase.noun not in people]
         container = "" if container in people else container
         container = container or (inner[-1] if inner else "")
+    if verb in ("is", "are", "do", "does") and container and _IN_ANY.search(text):
+        head, plural, container = container, True, ""
+    groups = _meant_groups(verb, verb_at, found[verb_at + length :]) if verb or not found else ("read",)
+    if _NO_LONGER.search(text):
+        groups = ("revoke", "delete", "disable")
+    elif _SHOULD_GET.search(text):
+        groups = ("grant", "create", "update")
     return Clause(
         text=text,
         tokens=found,
         verb=verb,
-        groups=_meant_groups(verb, verb_at, found[verb_at + length :]) if verb or not found else ("read",),
+        groups=groups,
         nouns=nouns,
         head=head,
         plural=plural,
@@ -527,7 +569,7 @@ def analyse(text: str, vocabulary: Vocabulary) -> Clause:
         values=tuple(values),
         named_things=sum(_things(found, index) for index in values if index < attribute_at),
         qualifiers=tuple(token.base for token in found if token.lower in QUALIFIERS or token.lower in _ORDER),
-        strange=tuple(_strange(found, verb_at, length, set(values), vocabulary)),
+        strange=tuple(_strange(found, verb_at, length, valued, final, vocabulary)),
         refers=_refers(found),
     )
 
@@ -575,6 +617,8 @@ def _meant_groups(verb: str, verb_at: int, after: tuple[Token, ...]) -> tuple[st
         return ("request", "create")
     if verb == "have" and verb_at > 1 and (first in ("new", "another") or (first == "a" and second == "new")):
         return ("request", "create")
+    if verb == "open" and first not in ("a", "an", "new", "another"):
+        return ("read",)
     if verb == "give":
         return ("read",) if (after and after[0].lower in ("me", "us")) or not after else ("grant", "update", "reset")
     return verb_groups(verb)
@@ -640,6 +684,12 @@ def _verb(found: tuple[Token, ...], vocabulary: Vocabulary) -> tuple[int, str, i
     if start >= len(found):
         return -1, "", 0
     first = found[start]
+    following = found[start + 1] if start + 1 < len(found) else None
+    if first.lower in QUALIFIERS and first.base != first.lower and following and is_plural(following.text):
+        return -1, "", 0  # "disabled users in Finance"
+    meant = "" if is_noun(first, vocabulary) or not first.plain else _misspelt(first.lower)
+    if meant and len(found) > start + 1:
+        return start, meant, 1
     if _is_verb(first) and not (is_noun_verb(first.base) and _is_subject(found, start, vocabulary)):
         return start, first.base, 1
     for index in range(start + 1, len(found)):
@@ -658,6 +708,19 @@ def _verb(found: tuple[Token, ...], vocabulary: Vocabulary) -> tuple[int, str, i
     return -1, "", 0
 
 
+@functools.lru_cache(maxsize=4096)
+def _misspelt(word: str) -> str:
+    """The verb that was meant where two letters changed places or one is missing: "shwo", "creat"; "" for none."""
+    if base(word) in _GROUPS_OF or len(word) < 4 or word in STOP_WORDS | _LEAD:
+        return ""
+    for verb in sorted(_GENERIC):
+        if len(verb) < 4 or verb[0] != word[0]:
+            continue
+        if sorted(verb) == sorted(word) or any(verb[:at] + verb[at + 1 :] == word for at in range(len(verb))):
+            return verb
+    return ""
+
+
 def _parted(found: tuple[Token, ...], index: int) -> str:
     """The verb of two words with its object between them, that begins here; "" for none."""
     if found[index].base not in _SEPARABLE:
@@ -666,7 +729,7 @@ def _parted(found: tuple[Token, ...], index: int) -> str:
         if token.mark or token.lower in _PREPOSITIONS - {"on", "off"}:
             return ""
         joined = phrasal(found[index].lower, token.lower)
-        if joined:
+        if joined and joined != "start":  # "kick off the job", but "kick mike off the team"
             return joined
     return ""
 
@@ -686,23 +749,25 @@ def _is_verb(token: Token) -> bool:
     return not token.quoted and not token.secret and token.base in _GROUPS_OF
 
 
-def _values(found: tuple[Token, ...], verb_at: int, length: int, vocabulary: Vocabulary) -> list[int]:
+def _values(found: tuple[Token, ...], verb_at: int, length: int, final: int, vocabulary: Vocabulary) -> list[int]:
     return [
         index
         for index in range(len(found))
-        if not verb_at <= index < verb_at + length and _is_value(found, index, verb_at + length, vocabulary)
+        if not verb_at <= index < verb_at + length and _is_value(found, index, verb_at + length, final, vocabulary)
     ]
 
 
-def _is_value(found: tuple[Token, ...], index: int, after_verb: int, vocabulary: Vocabulary) -> bool:
+def _is_value(found: tuple[Token, ...], index: int, after_verb: int, final: int, vocabulary: Vocabulary) -> bool:
     """A name, number or quoted phrase rather than a word of the language."""
     token = found[index]
     before = found[index - 1] if index else None
     if token.quoted:
         return True
+    if _tells_of_many(found, index, vocabulary):
+        return False
     if token.mark or token.secret or token.lower in _NO_NAMES or token.lower in _INDEFINITE:
         return False
-    if index == _final_verb(found):
+    if index == final:
         return False
     if " " in token.text:
         return True
@@ -710,7 +775,7 @@ def _is_value(found: tuple[Token, ...], index: int, after_verb: int, vocabulary:
         return True
     if re.search(r"[\d_@/\\]|\w\.\w|^\#", token.text):
         return True
-    if token.lower in QUALIFIERS and _names_noun(found, index, vocabulary):
+    if token.lower in QUALIFIERS and _names_noun(found, index, final, vocabulary):
         return True
     if token.lower in STOP_WORDS or token.lower in _ORDER or token.lower in QUALIFIERS or token.lower in _LEAD:
         return False
@@ -723,19 +788,35 @@ def _is_value(found: tuple[Token, ...], index: int, after_verb: int, vocabulary:
         named = before is not None and token.text[:1].isupper() and not before.mark and index > after_verb
         if named and before is not None and before.base in vocabulary and not before.possessive:
             return True
-        return _names_noun(found, index, vocabulary)
+        return _names_noun(found, index, final, vocabulary)
     if token.possessive:
         return True
     if token.text[:1].isupper() and index > 0:
         return True
     if token.base in _GROUPS_OF and (token.lower in _NO_HEADS or not _follows_noun(before, vocabulary)):
         return False
-    if (token.base in _GROUPS_OF or token.lower in _NAMES_TOO) and _names_noun(found, index, vocabulary):
+    if (token.base in _GROUPS_OF or token.lower in _NAMES_TOO) and _names_noun(found, index, final, vocabulary):
         return True
     if _has_article(found, index, vocabulary):
         following = found[index + 1] if index + 1 < len(found) else None
         return following is not None and is_noun(following, vocabulary) and not is_common(token.lower)
     return not is_common(token.lower)
+
+
+def _tells_of_many(found: tuple[Token, ...], index: int, vocabulary: Vocabulary) -> bool:
+    """A verb after a plural: "people live in Berlin"."""
+    token, before = found[index], found[index - 1] if index else None
+    after = found[index + 1] if index + 1 < len(found) else None
+    return (
+        before is not None
+        and after is not None
+        and after.lower in ("in", "on", "at", "about")
+        and token.plain
+        and token.text.islower()
+        and is_plural(before.text)
+        and is_noun(before, vocabulary)
+        and not known(token.base, vocabulary)
+    )
 
 
 _ASKING: Final = word_set("which what who whom whose how when where")
@@ -761,19 +842,20 @@ def _final_verb(found: tuple[Token, ...]) -> int:
     return last if found[last].plain and found[last].text.islower() else -1
 
 
-def _names_noun(found: tuple[Token, ...], index: int, vocabulary: Vocabulary) -> bool:
+def _names_noun(found: tuple[Token, ...], index: int, final: int, vocabulary: Vocabulary) -> bool:
     """The word stands where a name does, after a noun with which it makes no pair: "user octocat", "label urgent"."""
     token, before = found[index], found[index - 1] if index else None
     following = found[index + 1] if index + 1 < len(found) else None
     if before is None or before.mark or before.possessive or before.base in _GROUPS_OF or is_plural(token.text):
         return False
-    if token.base in _GROUPS_OF and (token.lower in _NO_HEADS or (following and following.lower == "to")):
+    of_it = index > 1 and "of" in (found[index - 2].lower, found[index - 3].lower if index > 2 else "")
+    if token.base in _GROUPS_OF and not of_it and (token.lower in _NO_HEADS or (following and following.lower == "to")):
         return False  # "the user count", "the user mail to …"
     if token.base in synonyms(before.base):
         return False  # "user account"
     ends = (
         following is None
-        or index + 1 == _final_verb(found)
+        or index + 1 == final
         or following.mark
         or following.lower in _PREPOSITIONS
         or following.lower == "and"
@@ -791,12 +873,21 @@ _NO_HEADS: Final = word_set(
 )
 
 
+#: Words of a phrase, from its article to its end.
+_PHRASE: Final = 8
+
+
 def _has_article(found: tuple[Token, ...], index: int, vocabulary: Vocabulary) -> bool:
     """The word is one of a language's common words after an article: "the night shift"."""
-    place = index - 1
+    place, least = index - 1, index - _PHRASE
     if place > 0 and found[place - 1].lower in ("a", "an") and found[place].text[:1].isupper():
         return True  # "a Slack channel"
-    while place >= 0 and found[place].plain and found[place].text.islower() and not is_noun(found[place], vocabulary):
+    while (
+        place >= max(0, least)
+        and found[place].plain
+        and found[place].text.islower()
+        and not is_noun(found[place], vocabulary)
+    ):
         if found[place].lower in DETERMINERS:
             return True
         if found[place].lower in STOP_WORDS or found[place].lower in _NAMING or found[place].base in _GROUPS_OF:
@@ -916,7 +1007,7 @@ def _roles(verb: str, phrases: list[_Phrase]) -> tuple[str, bool, str, bool]:
 
 
 def _strange(
-    found: tuple[Token, ...], verb_at: int, length: int, values: set[int], vocabulary: Vocabulary
+    found: tuple[Token, ...], verb_at: int, length: int, values: set[int], final: int, vocabulary: Vocabulary
 ) -> list[str]:
     """Common nouns that no operation is about: the end of a phrase that begins with an article."""
     strange = []
@@ -924,7 +1015,7 @@ def _strange(
         token = found[index]
         if index in values or not token.plain or token.lower in STOP_WORDS or token.lower in _ORDER:
             continue
-        if index == _final_verb(found):
+        if index == final:
             continue
         if token.lower in QUALIFIERS or known(token.base, vocabulary):
             continue

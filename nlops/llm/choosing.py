@@ -167,8 +167,10 @@ def _names_foreign(tool: Tool, found: Profile, clause: Clause, index: OperationI
     return foreign and place - 1 in clause.values and (not named or found.target in _PERSON)
 
 
-#: "the details of grace"
-_DETAILS_OF: Final = re.compile(r"\b(?:details|profile|record) of ", re.IGNORECASE)
+#: "the details of grace", "look up henry"
+_DETAILS_OF: Final = re.compile(
+    r"\b(?:details|profile|record) of |\blook(?:ing)? up\b|\blook \w+ up\b|^\W*who(?: i|')s [a-z]\w*\W*$", re.IGNORECASE
+)
 _PERSON: Final = wording.synonyms("user") | {"user"}
 
 
@@ -190,8 +192,11 @@ def _opposes(clause: Clause, found: Profile) -> bool:
 
 
 def _thing_fits(tool: Tool, found: Profile, clause: Clause, index: OperationIndex, context: Sequence[str]) -> bool:
-    if _is_elsewhere(clause):
+    own_verb = clause.verb in found.words and not clause.groups  # "snooze …"
+    if not own_verb and _is_elsewhere(clause):
         return False
+    if own_verb and not clause.head:
+        return True
     things = {found.target, *found.path_nouns, *found.summary_nouns}
     arguments = {base(word) for name in tool.properties for word in split_name(name)}
     if clause.verb == "who" and clause.head == "person" and not (clause.container or clause.refers):
@@ -215,9 +220,15 @@ def _thing_fits(tool: Tool, found: Profile, clause: Clause, index: OperationInde
     return (bool(clause.values) or clause.refers) and not _is_phrase(found, clause)
 
 
+#: Plural words of the language; names that end so are short, or end with -as, -is, -us.
+_MANY: Final = re.compile(r"[a-z]{6,}[^aius]s")
+
+
 def _is_phrase(found: Profile, clause: Clause) -> bool:
     """ "enable dark mode": more plain words side by side than there are values to name, so none of them is one."""
     words = [clause.tokens[index] for index in clause.values]
+    if len(words) == 1 and words[0].plain and _MANY.fullmatch(words[0].text) and wording.is_plural(words[0].text):
+        return True  # "enable subtitles"
     beside = any(second.start == first.end + 1 for first, second in pairwise(words))
     return beside and found.slots < len(words) and all(token.plain and token.text.islower() for token in words)
 
@@ -246,6 +257,13 @@ def _is_elsewhere(clause: Clause) -> bool:
     words = [token.lower for token in clause.tokens if not token.mark]
     place = min(words.index(word) for word in clause.strange)
     before = words[:place]
+    if (
+        place
+        and base(before[-1]) == clause.head
+        and wording.is_plural(before[-1])
+        and words[place + 1 : place + 2] == ["in"]
+    ):
+        return True  # "people live in Berlin"
     if any(word in ("for", "because", "since", "as", "during", "due", "that", "so", "with") for word in before):
         return False
     head_place = next((i for i, word in enumerate(words) if clause.head and base(word) == clause.head), -1)
@@ -256,7 +274,7 @@ def _is_elsewhere(clause: Clause) -> bool:
     if head_place < place:
         return not clause.values and any(word in ("of", "about") for word in words[head_place:place])
     between = words[place + 1 : head_place]
-    return not (clause.values and "of" in between)
+    return not (clause.values and "of" in between and wording.is_common(words[place]))
 
 
 def _is_complete(tool: Tool, found: Profile, clause: Clause, context: Sequence[str]) -> bool:
@@ -265,10 +283,19 @@ def _is_complete(tool: Tool, found: Profile, clause: Clause, context: Sequence[s
     named = set(clause.nouns) | set(context)
     if clause.direct and clause.into and not found.slots and "read" not in found.groups:
         return False  # "add bob to …" makes no new thing
+    if clause.verb == "add" and not found.slots and "read" not in found.groups and _goes_to_name(clause):
+        return False  # "add a user to Sales"
     if clause.named_things + clause.refers >= found.slots:
         return True
+    if clause.head and set(clause.groups[:1]) & found.groups and clause.head == found.target:
+        return True  # "rotate a secret": which one is asked for
     outer = [noun for noun in dict.fromkeys(nouns.values()) if noun != found.target]
     return all(noun in named or wording.synonyms(noun) & named for noun in outer) or "read" in found.groups
+
+
+def _goes_to_name(clause: Clause) -> bool:
+    """A bare name says where the thing goes."""
+    return any(index and clause.tokens[index - 1].lower in ("to", "into") for index in clause.values)
 
 
 def _type_fit(tool: Tool, clause: Clause, tools: Mapping[str, Tool]) -> float:

@@ -89,10 +89,14 @@ def described_argument(tool: Tool, clause: Clause) -> str:
     """
     idle = wording.STOP_WORDS | _INTO | word_set("after before not never don't")
     said = {token.base for token in clause.tokens if token.plain and token.lower not in idle}
+    said -= {clause.verb, *(("turn", "switch") if clause.verb in ("enable", "disable") else ())}
     numbers = sum(token.text.isdigit() for token in clause.tokens)
     words = {name: _described_words(name, resolved(tool, name)) for name in tool.properties}
     if said - {base(word) for word in split_name(tool.path)}.union(*words.values()):
         return ""  # it speaks of something else, too
+    single = [name for name in words if said and said <= {base(word) for word in split_name(name)}]
+    if len(single) == 1 and kind(resolved(tool, single[0])) == "boolean":
+        return single[0]  # "turn on mfa"
     best, most = "", max(1, len(said) // 2)
     for name, own in words.items():
         wanted = kind(resolved(tool, name))
@@ -125,6 +129,7 @@ class Filler:
         """Everything that the words leave no doubt about."""
         self._secrets()
         self._labelled()
+        self._before_label()
         self._reason()
         self._slash_pairs()
         self._quantity()
@@ -337,6 +342,22 @@ class Filler:
                 if self._labelled_value(name, label, every):
                     break
 
+    def _before_label(self) -> None:
+        """ "move bernd to the Legal department": the value stands before the argument's name."""
+        if not {"update", "create", "grant"} & set(self.clause.groups) or "-" in self.clause.verb:
+            return
+        tokens = self.clause.tokens
+        for name in self.tool.properties:
+            if name in self.arguments or kind(resolved(self.tool, name)) != "string" or len(split_name(name)) > 1:
+                continue
+            for index in self.clause.values:
+                label = tokens[index + 1] if index + 1 < len(tokens) else None
+                if index in self.taken or label is None or label.base != base(name):
+                    continue
+                before = [token.lower for token in tokens[max(0, index - 2) : index]]
+                if not kind_of(self.tool, name, self.target) and {"to", "into", "in"} & set(before):
+                    self._put(name, tokens[index].text, index)
+
     def _reason(self) -> None:
         """ "because the release is late" for the argument that takes a reason."""
         name = next(
@@ -475,6 +496,8 @@ class Filler:
         ordered = [name for name in in_path if name in self.tool.properties]
         ordered += [name for name in self.tool.required if name not in ordered]
         ordered += [name for name in self.tool.properties if name not in ordered]
+        if "name" in ordered and "id" not in in_path:
+            ordered = [name for name in ordered if name != "id"] + [name for name in ordered if name == "id"]
         return [
             name
             for name in ordered
@@ -711,6 +734,7 @@ class Filler:
             return
         if kind(resolved(self.tool, name)) == "boolean":
             no = any(token.lower in ("no", "not", "never", "don't", "stop", "without") for token in self.clause.tokens)
+            no = no or self.clause.groups[:1] in (("disable",), ("stop",))
             self._put(name, not no)
             return
         index = next(index for index, token in enumerate(self.clause.tokens) if token.text.isdigit())

@@ -60,7 +60,9 @@ def is_id(value: Json, schema: Mapping[str, Json]) -> bool:
         return True
     if schema.get("format") == "uuid" or " " in text:
         return False
-    return len(text) >= 4 and re.search(r"\d", text) is not None and re.fullmatch(r"[\w.:-]+", text) is not None
+    if re.fullmatch(r"[a-z]{1,4}[-_]\w*\d\w*", text, re.IGNORECASE):
+        return True  # u-7
+    return len(text) >= 8 and re.search(r"\d", text) is not None and re.fullmatch(r"[\w.:-]+", text) is not None
 
 
 def listing(tool: Tool, name: str, tools: Mapping[str, Tool]) -> Tool | None:

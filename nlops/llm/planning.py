@@ -263,7 +263,9 @@ class Planner:
         each = self._for_each(tool, step)
         if each is not None:
             return each
-        filler = self._filler(lookups.for_names(tool, self.tools), step)
+        filler = self._filler(tool, step)
+        if any(lookups.listing(tool, name, self.tools) for name in filler.missing):
+            filler = self._filler(lookups.for_names(tool, self.tools), step)
         raw, confidence = None, choice.confidence
         if filler.wants_model():
             unsure = choice.confidence < _UNSURE
@@ -559,6 +561,8 @@ _PAST: Final = word_set("left went came quit got became took lost forgot began g
 def _is_statement(clause: Clause) -> bool:
     """The clause begins with its subject, and nothing is wanted: it tells why, or of whom."""
     words = [token.lower for token in clause.tokens if not token.mark]
+    if words[:1] and words[0] not in _SUBORDINATORS and {"should", "must", "shall", "ought"} & set(words[1:]):
+        return False  # "bob should get access to …"
     if len(words) > 1 and words[0] in _SUBJECTS:
         return words[1] not in _WISHES and words[1:3] != ["have", "to"]
     about = words[:1] and (
