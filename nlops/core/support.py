@@ -352,7 +352,7 @@ _GRAMMAR: Final = _STARTERS | _GERMAN_STARTERS | language.ENGLISH | language.WOR
 
 def _series_known(text: str, known: _Known) -> bool:
     """In "ada, bob and carol" either none of the words is a name of the responses, or all of them are known."""
-    for match in re.finditer(r"[\w@.-]+(?:(?:,\s*|,?\s+(?:and|or|und|oder|및)\s+)[\w@.-]+)+", text):
+    for match in re.finditer(r"(?<![\w@.-])[\w@.-]++(?:(?:,\s*|,?\s+(?:and|or|und|oder|및)\s+)[\w@.-]++)+", text):
         words = [
             word.strip(".-").lower() for word in re.split(r",\s*|,?\s+(?:and|or|und|oder|및)\s+|\s+", match.group())
         ]

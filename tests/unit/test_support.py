@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -112,3 +114,10 @@ def test_nothing_of_a_text_is_lost_and_a_complete_sentence_stays_complete(text):
 )
 def test_any_text_gets_a_verdict(text, response):
     supported(text, [CallRecord("1", "x", status=CallStatus.SUCCEEDED, response=response)], text)
+
+
+@pytest.mark.parametrize("text", ["가" * 20_000, "a" * 20_000, "a, " * 7_000, "김철수가 " * 4_000, "'a" * 10_000])
+def test_long_texts_are_checked_in_linear_time(text):
+    started = time.perf_counter()
+    supported(text, [USERS], "list the users")
+    assert time.perf_counter() - started < 5
