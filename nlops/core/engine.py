@@ -311,9 +311,10 @@ def start(
     secrets: list[str] | None = None,
 ) -> RunState:
     """The state of a new run."""
+    earlier = [message.content for message in reversed(history or []) if message.role is Role.USER]
     return RunState(
         request=request,
-        language=language.detect(request),
+        language=language.of_conversation(request, earlier),
         history=history or [],
         earlier_calls=earlier_calls or [],
         messages=[Message(Role.USER, request)],
@@ -373,8 +374,9 @@ def _copy(state: RunState) -> RunState:
 
 def _begun(step: Transition, event: Begun, context: Context) -> None:
     state = step.state
-    if context.languages is not None and state.language not in context.languages:
-        _finish(step, RunStatus.ANSWERED, Answer(language.sentence(state.language)), context)
+    code = language.detect(state.request)
+    if context.languages is not None and code not in context.languages:
+        _finish(step, RunStatus.ANSWERED, Answer(language.sentence(code)), context)
         return
     state.operation_ids = list(event.operation_ids)
     state.status = RunStatus.WORKING

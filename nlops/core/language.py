@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
 from nlops.core import wording
@@ -22,6 +23,18 @@ def detect(text: str) -> str:
     english = sum(word in ENGLISH for word in words)
     script = _script(plain, english)
     return script or _by_words(words)
+
+
+def of_conversation(request: str, earlier: Sequence[str]) -> str:
+    """The language to speak in: the request's; of one that is nothing but names that of the words before it.
+
+    `earlier` is what the person said before, newest first.
+    """
+    code = detect(request)
+    words = re.findall(r"[^\W\d_]+", _without_names(request[: wording.MAX_CHARACTERS]).lower())
+    if code == "en" and not any(word in ENGLISH for word in words):
+        return next((other for text in earlier[:3] if (other := detect(text)) != "en"), "en")
+    return code
 
 
 def sentence(language: str) -> str:

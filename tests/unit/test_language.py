@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from nlops.core.language import detect, sentence
+from nlops.core.language import detect, of_conversation, sentence
 
 ENGLISH = (
     "Get user1",
@@ -92,3 +92,11 @@ def test_long_texts_are_read_quickly(text: str) -> None:
     begin = time.perf_counter()
     detect(text)
     assert time.perf_counter() - begin < 2  # milliseconds on an idle machine
+
+
+def test_a_request_of_names_alone_is_answered_in_the_language_of_the_words_before():
+    assert of_conversation("user1", ["bernd를 조회해줘"]) == "ko"
+    assert of_conversation("bernd", ["thanks", "Zeige mir alle Benutzer"]) == "de"
+    assert of_conversation("delete user1", ["bernd를 조회해줘"]) == "en"
+    assert of_conversation("bernd 삭제해줘", ["list the users"]) == "ko"
+    assert of_conversation("user1", []) == "en"
