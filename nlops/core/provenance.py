@@ -63,6 +63,10 @@ def trace(arguments: dict[str, Json], sources: Sources, schema: dict[str, Json])
        name or its opposite ("enable", "locked", "without mfa", "disable"). A value made of nothing but
        words such as "new" or the argument's own name ("user" for username) is said only in quotes, after
        "named" or ":", or alone.
+       Korean particles don't belong to the value (user2를), nor a German genitive ("Bernds Konto"); a choice or a
+       state may be said in Korean or German by the usual words that nlops.core.saying lists, for reads and writes
+       alike: what a model translates beyond them is invented, which a read may keep (see checkpoints) and a write
+       asks for. Texts are compared as typed, composed (NFC), and with full-width signs as usual ones (NFKC).
     3. *computed*: the same instant as an end of a computed range; a date alone: the same day.
     4. *returned*: equal to a scalar of an earlier response, preferably in a field of the argument's name.
        Values that occur everywhere (true, 3, "ok") count only in a field of that name.
