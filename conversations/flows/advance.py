@@ -7,14 +7,16 @@ anywhere: another one goes on from the rows.
 
 from __future__ import annotations
 
+import functools
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from accounts.context import tenant_context
@@ -119,9 +121,41 @@ def _claim(tenant_id: uuid.UUID | str, run_id: uuid.UUID | str) -> Claim | None:
 def _accept(
     tenant_id: uuid.UUID | str, run_id: uuid.UUID | str, claim: Claim, event: EngineEvent, elapsed: float
 ) -> Claim | None:
-    """Take the outcome, if the lease is still ours, and the next work with it. None when there is none for now."""
+    """Take the outcome, if the lease is still ours, and the next work with it. None when there is none for now.
+
+    The outcome is worth more than the work after it: while the database is away it is kept, and where the next work
+    can't be taken up it is taken alone.
+    """
+    outcome = _Outcome(event, elapsed)
+    try:
+        return _insisting(functools.partial(_take_outcome, tenant_id, run_id, claim, outcome))
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("work_not_taken_up", outcome=type(event).__name__)
+        _take_outcome(tenant_id, run_id, claim, outcome, go_on=False)
+        return None
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What came of a claim's work."""
+
+    event: EngineEvent
+    elapsed: float
+    #: the claim of a transaction of which nobody knows whether it was committed
+    next_claim: Claim | None = None
+
+
+def _take_outcome(
+    tenant_id: uuid.UUID | str, run_id: uuid.UUID | str, claim: Claim, outcome: _Outcome, *, go_on: bool = True
+) -> Claim | None:
+    """One transaction: the outcome, and with `go_on` the next work."""
+    event = outcome.event
     with tenant_context(tenant_id):
         run = lock_run(run_id)
+        if outcome.next_claim is not None and run.lease_token == outcome.next_claim.token:
+            return outcome.next_claim
         if run.lease_token != claim.token:
             log.warning("lease_lost", outcome=type(event).__name__)
             return None
@@ -130,8 +164,29 @@ def _accept(
             step.finished(event.call_id, event.http_status, "")
         elif isinstance(event, CallLost):
             step.finished(event.call_id, 0, event.message)
-        step.take(event, elapsed=elapsed)
-        return _take_up(step)
+        step.take(event, elapsed=outcome.elapsed)
+        if go_on:
+            outcome.next_claim = _take_up(step)
+            return outcome.next_claim
+        step.write()
+        if step.state.work is not None:
+            look_at(run.tenant_id, run.pk, delay=step.state.work.delay)
+        return None
+
+
+def _insisting(act: Callable[[], Claim | None]) -> Claim | None:
+    """Once more on a new connection when the database went away, for about as long as the lease holds."""
+    patience = iter((0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0))
+    while True:
+        try:
+            return act()
+        except (OperationalError, InterfaceError) as error:
+            pause = next(patience, None)
+            if pause is None:
+                raise
+            log.warning("database_away", error=type(error).__name__, pause=pause)
+            connection.close()
+            time.sleep(pause)
 
 
 def _give_up(tenant_id: uuid.UUID | str, run_id: uuid.UUID | str, claim: Claim | None) -> None:
