@@ -115,6 +115,8 @@ class LedgerProduct:
     def _effect(self, method: str, path: str, name: str, body: dict[str, str]) -> tuple[int, Any]:
         if method == "DELETE" and name not in self.items:
             return 404, {"detail": f"There is no item {name}."}
+        if method == "PUT" and self.items.get(name) == body.get("color"):
+            return 200, {"name": name, "color": body.get("color")}  # once more is no second effect (RFC 9110, 9.2.2)
         self.effects.append((method, name))
         if method == "DELETE":
             del self.items[name]

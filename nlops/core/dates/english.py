@@ -18,73 +18,29 @@ The words stand in tables (`ENGLISH`), the arithmetic knows no language.
 
 from __future__ import annotations
 
-import calendar
-import enum
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Final
 
-
-class DateError(ValueError):
-    """The words name no date that nlops understands; the message is for the person."""
-
-
-class Granularity(enum.StrEnum):
-    """How exact the words were."""
-
-    INSTANT = "instant"  #: a second, a minute
-    HOUR = "hour"  #: an hour, or a part of a day
-    DAY = "day"  #: one calendar day
-    WEEK = "week"  #: Monday to Sunday, or a weekend
-    MONTH = "month"  #: a calendar month
-    QUARTER = "quarter"  #: three calendar months
-    YEAR = "year"  #: a calendar year
-    PERIOD = "period"  #: from one thing to another
-
-
-@dataclass(frozen=True, slots=True)
-class DateRange:
-    """A stretch of time in the person's zone; both ends belong to it."""
-
-    #: first second, None when the words set no start ("before Friday")
-    start: datetime | None
-    #: last second (23:59:59 of the last day), None when the words set no end
-    end: datetime | None
-    #: the words that it was made from
-    text: str
-    #: how exact the words were
-    granularity: Granularity
-
-    @property
-    def start_iso(self) -> str | None:
-        """The first second as ISO 8601 with the zone's offset, such as 2026-11-22T00:00:00+01:00."""
-        return self.start.isoformat() if self.start else None
-
-    @property
-    def end_iso(self) -> str | None:
-        """The last second as ISO 8601 with the zone's offset, such as 2026-11-22T23:59:59+01:00."""
-        return self.end.isoformat() if self.end else None
-
-    @property
-    def is_day(self) -> bool:
-        """True when it is exactly one calendar day."""
-        return self.granularity is Granularity.DAY
-
-
-@dataclass(frozen=True, slots=True)
-class FoundDate:
-    """Words for a date inside a longer text."""
-
-    #: where the words begin, in characters
-    start: int
-    #: where they end, exclusive
-    end: int
-    #: the words
-    text: str
-    #: what they mean
-    range: DateRange
+from nlops.core.dates.spans import (
+    UNIT_SECONDS,
+    DateError,
+    DateRange,
+    FoundDate,
+    Frame,
+    Granularity,
+    Span,
+    best_year,
+    day_span,
+    move,
+    need_zone,
+    shift,
+    unit_of,
+    unit_span,
+    whole_days,
+)
 
 
 def resolve(expression: str, now: datetime) -> DateRange:
@@ -92,7 +48,7 @@ def resolve(expression: str, now: datetime) -> DateRange:
 
     Raises DateError when the words name no date, or more than one.
     """
-    _need_zone(now)
+    need_zone(now)
     words = _strip(expression)
     whole = _whole(words, now)
     if whole is not None:
@@ -101,7 +57,7 @@ def resolve(expression: str, now: datetime) -> DateRange:
     if len(found) == 1:
         return found[0].range
     if not found and (day := _absolute(words, now)) is not None:
-        return _Span(*_days(day, day, now), Granularity.DAY).named(expression.strip())
+        return Span(*whole_days(day, day, now), Granularity.DAY).named(expression.strip())
     shown = expression.strip()[:80]
     raise DateError(
         f"I can't tell which dates '{shown}' means. Say it like 'yesterday', 'last 3 months', "
@@ -115,7 +71,7 @@ def find_expressions(text: str, now: datetime) -> list[FoundDate]:
     Words in quotes or after "named" and "called", and words glued to others ("sunday-backups"), are names. A
     bare weekday, month or year counts only after a word such as "on", "since" or "in", or before "'s".
     """
-    _need_zone(now)
+    need_zone(now)
     found: list[FoundDate] = []
     atoms = _atoms(text)
     index = 0
@@ -350,33 +306,6 @@ class _Atom:
         return self.shape.startswith("iso") or bool(self.group("year"))
 
 
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    """What the rest of the expression says about an atom."""
-
-    now: datetime
-    #: a weekday, month or day without a year is the coming one
-    future: bool = False
-    #: the year, from the other end of the range
-    year: int | None = None
-    #: the coming one after this day, for the end of a range
-    after: date | None = None
-
-    @property
-    def today(self) -> date:
-        return self.now.date()
-
-
-@dataclass(frozen=True, slots=True)
-class _Span:
-    start: datetime | None
-    end: datetime | None
-    granularity: Granularity
-
-    def named(self, text: str) -> DateRange:
-        return DateRange(self.start, self.end, text, self.granularity)
-
-
 def _strip(expression: str) -> str:
     return re.sub(r"\s+", " ", expression).strip().strip("\"'“”‘’`.,;!?").strip()
 
@@ -386,7 +315,7 @@ def _whole(words: str, now: datetime) -> DateRange | None:
     for candidate in (words, _NEUTRAL.sub("", words), _ARTICLE.sub("", _NEUTRAL.sub("", words))):
         for shape, pattern in _PATTERNS:
             if match := pattern.fullmatch(candidate):
-                return _place(_Atom(shape, match, 0, len(candidate)), _Frame(now)).named(words)
+                return _place(_Atom(shape, match, 0, len(candidate)), Frame(now)).named(words)
     found = find_expressions(words, now)
     if len(found) == 1 and (found[0].start, found[0].end) == (0, len(words)):
         return found[0].range
@@ -434,12 +363,12 @@ def _phrase(
         if opener and kind in ("since", "after", "before", "until"):
             return _found(text, opener.start(), atom.end, _open(kind, atom, now))
         begin = begin if atom.shape == "days_of_month" else atom.start
-        return _found(text, begin, atom.end, _place(atom, _Frame(now)))
+        return _found(text, begin, atom.end, _place(atom, Frame(now)))
     except DateError:
         return None
 
 
-def _found(text: str, start: int, end: int, span: _Span) -> FoundDate:
+def _found(text: str, start: int, end: int, span: Span) -> FoundDate:
     return FoundDate(start, end, text[start:end], span.named(text[start:end]))
 
 
@@ -467,48 +396,45 @@ def _joins(text: str, opener: str | None, first: _Atom, second: _Atom) -> bool:
     return first.shape not in _NEED_OPENER and second.shape not in _NEED_OPENER
 
 
-def _between(first: _Atom, second: _Atom, now: datetime) -> _Span:
+def _between(first: _Atom, second: _Atom, now: datetime) -> Span:
     """From the start of the first to the end of the second."""
     second_year = _year_of(second)
-    begin = _place(first, _Frame(now, year=None if first.has_year else second_year))
+    begin = _place(first, Frame(now, year=None if first.has_year else second_year))
     if begin.start is None:
         raise DateError("A range needs a beginning.")
-    finish = _place(second, _Frame(now, after=begin.start.date()))
+    finish = _place(second, Frame(now, after=begin.start.date()))
     if finish.end is not None and begin.start > finish.end and second_year and not first.has_year:
-        begin = _place(first, _Frame(now, year=second_year - 1))
+        begin = _place(first, Frame(now, year=second_year - 1))
     if begin.start is None or finish.end is None or begin.start > finish.end:
         raise DateError("The range ends before it begins.")
-    return _Span(begin.start, finish.end, Granularity.PERIOD)
+    return Span(begin.start, finish.end, Granularity.PERIOD)
 
 
 def _year_of(atom: _Atom) -> int | None:
     return int(atom.group("year")) if atom.group("year") else None
 
 
-def _open(kind: str, atom: _Atom, now: datetime) -> _Span:
+def _open(kind: str, atom: _Atom, now: datetime) -> Span:
     """A range with one end given: since, after, before, until."""
-    span = _place(atom, _Frame(now, future=kind == "until"))
+    span = _place(atom, Frame(now, future=kind == "until"))
     if span.start is None or span.end is None:
         return span
     if kind == "before":
-        return _Span(None, _shift(span.start, seconds=-1), Granularity.PERIOD)
+        return Span(None, shift(span.start, seconds=-1), Granularity.PERIOD)
     if kind == "until":
-        return _Span(None, span.end, Granularity.PERIOD)
-    start = span.start if kind == "since" or atom.shape == "rolling" else _shift(span.end, seconds=1)
-    until = _days(now.date(), now.date(), now)[1]
-    return _Span(start, until if start <= until else None, Granularity.PERIOD)
+        return Span(None, span.end, Granularity.PERIOD)
+    start = span.start if kind == "since" or atom.shape == "rolling" else shift(span.end, seconds=1)
+    until = whole_days(now.date(), now.date(), now)[1]
+    return Span(start, until if start <= until else None, Granularity.PERIOD)
 
 
 # --- arithmetic -------------------------------------------------------------------------------------------
 
-_UNIT_DAYS: Final = {"day": 1, "week": 7, "fortnight": 14}
-_UNIT_MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
-_UNIT_SECONDS: Final = {"second": 1, "minute": 60, "hour": 3600}
 _PAST: Final = frozenset({"last", "past", "previous", "preceding"})
 _COMING: Final = frozenset({"next", "coming", "following"})
 
 
-def _place(atom: _Atom, frame: _Frame) -> _Span:
+def _place(atom: _Atom, frame: Frame) -> Span:
     """Where the atom lies in time. Raises DateError for a day that no calendar has."""
     try:
         span = _BUILDERS[atom.shape](atom, frame)
@@ -520,7 +446,7 @@ def _place(atom: _Atom, frame: _Frame) -> _Span:
         raise DateError(f"'{atom.match.group()}' is not a date in the calendar.") from error
 
 
-def _at(span: _Span, clock: re.Match[str]) -> _Span:
+def _at(span: Span, clock: re.Match[str]) -> Span:
     """The minute of that day."""
     if span.start is None:
         return span
@@ -532,57 +458,9 @@ def _at(span: _Span, clock: re.Match[str]) -> _Span:
         if half and hour > 12:
             raise DateError(f"'{clock.group().strip()}' is not a time of the day.")
         hour = hour % 12 + (12 if half == "pm" else 0) if half else hour
-    start = span.start.replace(hour=hour, minute=int(clock.group("minute") or 0))
-    return _Span(start, start.replace(second=59), Granularity.INSTANT)
-
-
-def _need_zone(now: datetime) -> None:
-    if now.tzinfo is None:
-        raise TypeError("now must be aware, in the person's zone")
-
-
-def _days(first: date, last: date, now: datetime) -> tuple[datetime, datetime]:
-    """The first second of `first` and the last second of `last` in the zone of `now`.
-
-    Where a clock change repeats the hour before midnight, the last second is the later one (fold=1).
-    """
-    zone = now.tzinfo
-    return (
-        datetime.combine(first, time.min, zone),
-        datetime.combine(last, time(23, 59, 59), zone).replace(fold=1),
-    )
-
-
-def _shift(moment: datetime, *, seconds: int) -> datetime:
-    """That many seconds later, on the real clock."""
-    return (moment.astimezone(UTC) + timedelta(seconds=seconds)).astimezone(moment.tzinfo).replace(microsecond=0)
-
-
-def _add_months(day: date, months: int) -> date:
-    """The same day that many months later; the last day of a shorter month."""
-    index = day.year * 12 + day.month - 1 + months
-    year, month = divmod(index, 12)
-    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
-
-
-def _move(day: date, unit: str, count: int) -> date:
-    if unit in _UNIT_DAYS:
-        return day + timedelta(days=_UNIT_DAYS[unit] * count)
-    return _add_months(day, _UNIT_MONTHS[unit] * count)
-
-
-def _unit_of(day: date, unit: str) -> tuple[date, date, Granularity]:
-    """First and last day of the calendar unit that holds the day."""
-    if unit == "day":
-        return day, day, Granularity.DAY
-    if unit == "week":
-        monday = day - timedelta(days=day.weekday())
-        return monday, monday + timedelta(days=6), Granularity.WEEK
-    if unit not in _UNIT_MONTHS:
-        raise DateError(f"Say which days you mean: '{unit}' has no fixed beginning.")
-    size = _UNIT_MONTHS[unit]
-    first = date(day.year, (day.month - 1) // size * size + 1, 1)
-    return first, _add_months(first, size) - timedelta(days=1), Granularity(unit)
+    # A time that the clock change leaves out is the one an hour later.
+    start = shift(span.start.replace(hour=hour, minute=int(clock.group("minute") or 0)), seconds=0)
+    return Span(start, start.replace(second=59), Granularity.INSTANT)
 
 
 def _number(words: str) -> int:
@@ -605,105 +483,72 @@ def _month(atom: _Atom, group: str = "month") -> int:
     return _index(atom.group(group), ENGLISH.months) + 1
 
 
-def _day_span(day: date, frame: _Frame) -> _Span:
-    return _Span(*_days(day, day, frame.now), Granularity.DAY)
-
-
-def _best_year(frame: _Frame, make: Callable[[int], date]) -> date:
-    """The date in the year that the frame asks for: given, after another date, coming, or most recent.
-
-    29 February takes the nearest leap year.
-    """
-    if frame.year is not None:
-        return make(frame.year)
-    coming = frame.future or frame.after is not None
-    limit = frame.after or frame.today
-    years = range(limit.year, limit.year + 9) if coming else range(limit.year, limit.year - 9, -1)
-    for day in _existing(make, years):
-        if (day >= limit) if coming else (day <= limit):
-            return day
-    return make(limit.year)
-
-
-def _existing(make: Callable[[int], date], years: range) -> Iterator[date]:
-    for year in years:
-        try:
-            yield make(year)
-        except ValueError:
-            continue
-
-
 # --- builders: one for each shape -------------------------------------------------------------------------
 
 
-def _word(atom: _Atom, frame: _Frame) -> _Span:
+def _word(atom: _Atom, frame: Frame) -> Span:
     words = re.sub(r"\s+", " ", atom.group("word"))
     offset = next(days for days, pattern in ENGLISH.days.items() if re.fullmatch(pattern, words, re.I))
-    return _day_span(frame.today + timedelta(days=offset), frame)
+    return day_span(frame.today + timedelta(days=offset), frame)
 
 
-def _iso_instant(atom: _Atom, frame: _Frame) -> _Span:
+def _iso_instant(atom: _Atom, frame: Frame) -> Span:
     moment = datetime.fromisoformat(atom.match.group("iso"))
     zoned = moment.replace(tzinfo=frame.now.tzinfo) if moment.tzinfo is None else moment.astimezone(frame.now.tzinfo)
     start = zoned.replace(microsecond=0)
     whole_minute = atom.group("iso").count(":") == 1
-    return _Span(start, start.replace(second=59) if whole_minute else start, Granularity.INSTANT)
+    return Span(start, start.replace(second=59) if whole_minute else start, Granularity.INSTANT)
 
 
-def _iso_day(atom: _Atom, frame: _Frame) -> _Span:
-    return _day_span(date.fromisoformat(atom.group("iso")), frame)
+def _iso_day(atom: _Atom, frame: Frame) -> Span:
+    return day_span(date.fromisoformat(atom.group("iso")), frame)
 
 
-def _iso_month(atom: _Atom, frame: _Frame) -> _Span:
-    return _unit_span(date(int(atom.group("year")), int(atom.group("month_number")), 1), "month", frame)
+def _iso_month(atom: _Atom, frame: Frame) -> Span:
+    return unit_span(date(int(atom.group("year")), int(atom.group("month_number")), 1), "month", frame)
 
 
-def _numeric(atom: _Atom, frame: _Frame) -> _Span:
+def _numeric(atom: _Atom, frame: Frame) -> Span:
     first, second, year = (int(atom.group(name)) for name in ("first", "second", "year"))
     zone = str(getattr(frame.now.tzinfo, "key", ""))
     month_first = atom.shape == "slashed" and (zone.startswith(("America/", "US/")) or second > 12) and first <= 12
     day, month = (second, first) if month_first else (first, second)
-    return _day_span(date(year, month, day), frame)
+    return day_span(date(year, month, day), frame)
 
 
-def _day_month(atom: _Atom, frame: _Frame) -> _Span:
+def _day_month(atom: _Atom, frame: Frame) -> Span:
     day, month = int(atom.group("day")), _month(atom)
     if atom.group("year"):
-        return _day_span(date(int(atom.group("year")), month, day), frame)
-    return _day_span(_best_year(frame, lambda year: date(year, month, day)), frame)
+        return day_span(date(int(atom.group("year")), month, day), frame)
+    return day_span(best_year(frame, lambda year: date(year, month, day)), frame)
 
 
-def _days_of_month(atom: _Atom, frame: _Frame) -> _Span:
+def _days_of_month(atom: _Atom, frame: Frame) -> Span:
     suffix, group = ("b", "monthb") if atom.group("monthb") else ("", "month")
     first, last = int(atom.group("day" + suffix)), int(atom.group(f"day{suffix}2"))
     month = _month(atom, group)
     year = int(atom.group("year")) if atom.group("year") else None
-    begin = date(year, month, first) if year else _best_year(frame, lambda y: date(y, month, first))
+    begin = date(year, month, first) if year else best_year(frame, lambda y: date(y, month, first))
     end = begin.replace(day=last)
     if end < begin:
         raise DateError("The range ends before it begins.")
-    return _Span(*_days(begin, end, frame.now), Granularity.PERIOD)
+    return Span(*whole_days(begin, end, frame.now), Granularity.PERIOD)
 
 
-def _unit_span(day: date, unit: str, frame: _Frame) -> _Span:
-    first, last, granularity = _unit_of(day, unit)
-    return _Span(*_days(first, last, frame.now), granularity)
+def _month_year(atom: _Atom, frame: Frame) -> Span:
+    return unit_span(date(int(atom.group("year")), _month(atom), 1), "month", frame)
 
 
-def _month_year(atom: _Atom, frame: _Frame) -> _Span:
-    return _unit_span(date(int(atom.group("year")), _month(atom), 1), "month", frame)
-
-
-def _month_alone(atom: _Atom, frame: _Frame) -> _Span:
+def _month_alone(atom: _Atom, frame: Frame) -> Span:
     month = _month(atom)
     if frame.after:
         frame = replace(frame, after=frame.after.replace(day=1))
     elif frame.future:
         frame = replace(frame, after=frame.today.replace(day=1))
-    return _unit_span(_best_year(frame, lambda year: date(year, month, 1)), "month", frame)
+    return unit_span(best_year(frame, lambda year: date(year, month, 1)), "month", frame)
 
 
-def _month_of_year(atom: _Atom, frame: _Frame) -> _Span:
+def _month_of_year(atom: _Atom, frame: Frame) -> Span:
     which, month, today = atom.group("which"), _month(atom), frame.today
     if which == "this":
         year = today.year
@@ -711,115 +556,115 @@ def _month_of_year(atom: _Atom, frame: _Frame) -> _Span:
         year = today.year if month > today.month else today.year + 1
     else:
         year = today.year if month < today.month else today.year - 1
-    return _unit_span(date(year, month, 1), "month", frame)
+    return unit_span(date(year, month, 1), "month", frame)
 
 
-def _quarter(atom: _Atom, frame: _Frame) -> _Span:
+def _quarter(atom: _Atom, frame: Frame) -> Span:
     quarter = int(atom.group("quarter") or atom.group("quarter2"))
     year = atom.group("year") or atom.group("year2")
     if year:
-        return _unit_span(date(int(year), quarter * 3 - 2, 1), "quarter", frame)
-    return _unit_span(_best_year(frame, lambda y: date(y, quarter * 3 - 2, 1)), "quarter", frame)
+        return unit_span(date(int(year), quarter * 3 - 2, 1), "quarter", frame)
+    return unit_span(best_year(frame, lambda y: date(y, quarter * 3 - 2, 1)), "quarter", frame)
 
 
-def _year(atom: _Atom, frame: _Frame) -> _Span:
-    return _unit_span(date(int(atom.group("year")), 1, 1), "year", frame)
+def _year(atom: _Atom, frame: Frame) -> Span:
+    return unit_span(date(int(atom.group("year")), 1, 1), "year", frame)
 
 
-def _ago(atom: _Atom, frame: _Frame) -> _Span:
+def _ago(atom: _Atom, frame: Frame) -> Span:
     number, unit = _number(atom.group("number")), _unit(atom)
-    if unit in _UNIT_SECONDS:
-        start = _shift(frame.now, seconds=-number * _UNIT_SECONDS[unit])
+    if unit in UNIT_SECONDS:
+        start = shift(frame.now, seconds=-number * UNIT_SECONDS[unit])
         size = Granularity.HOUR if unit == "hour" else Granularity.INSTANT
-        return _Span(start, _shift(start, seconds=_UNIT_SECONDS[unit] - 1), size)
-    return _day_span(_move(frame.today, unit, -number), frame)
+        return Span(start, shift(start, seconds=UNIT_SECONDS[unit] - 1), size)
+    return day_span(move(frame.today, unit, -number), frame)
 
 
-def _age(atom: _Atom, frame: _Frame) -> _Span:
+def _age(atom: _Atom, frame: Frame) -> Span:
     """Older than 30 days: until the last second of the day before."""
     if atom.group("more") and not atom.group("ago"):
         raise DateError("'More than' some days may mean a length: say 'more than 30 days ago'.")
     start = _ago(atom, frame).start
-    return _Span(None, _shift(start, seconds=-1) if start else None, Granularity.PERIOD)
+    return Span(None, shift(start, seconds=-1) if start else None, Granularity.PERIOD)
 
 
-def _in_future(atom: _Atom, frame: _Frame) -> _Span:
+def _in_future(atom: _Atom, frame: Frame) -> Span:
     number, unit = _number(atom.group("number")), _unit(atom)
-    if unit in _UNIT_SECONDS:
-        moment = _shift(frame.now, seconds=number * _UNIT_SECONDS[unit])
-        return _Span(moment, moment, Granularity.INSTANT)
-    return _day_span(_move(frame.today, unit, number), frame)
+    if unit in UNIT_SECONDS:
+        moment = shift(frame.now, seconds=number * UNIT_SECONDS[unit])
+        return Span(moment, moment, Granularity.INSTANT)
+    return day_span(move(frame.today, unit, number), frame)
 
 
-def _rolling(atom: _Atom, frame: _Frame) -> _Span:
+def _rolling(atom: _Atom, frame: Frame) -> Span:
     number = _number(atom.group("number")) if atom.group("number") else 1
     unit = _unit(atom)
-    if unit in _UNIT_SECONDS:
-        start = _shift(frame.now, seconds=-number * _UNIT_SECONDS[unit])
-        return _Span(start, frame.now.replace(microsecond=0), Granularity.PERIOD)
-    return _Span(*_days(_move(frame.today, unit, -number), frame.today, frame.now), Granularity.PERIOD)
+    if unit in UNIT_SECONDS:
+        start = shift(frame.now, seconds=-number * UNIT_SECONDS[unit])
+        return Span(start, frame.now.replace(microsecond=0), Granularity.PERIOD)
+    return Span(*whole_days(move(frame.today, unit, -number), frame.today, frame.now), Granularity.PERIOD)
 
 
-def _coming(atom: _Atom, frame: _Frame) -> _Span:
+def _coming(atom: _Atom, frame: Frame) -> Span:
     number, unit = _number(atom.group("number")), _unit(atom)
-    if unit in _UNIT_SECONDS:
-        end = _shift(frame.now, seconds=number * _UNIT_SECONDS[unit])
-        return _Span(frame.now.replace(microsecond=0), end, Granularity.PERIOD)
-    return _Span(*_days(frame.today, _move(frame.today, unit, number), frame.now), Granularity.PERIOD)
+    if unit in UNIT_SECONDS:
+        end = shift(frame.now, seconds=number * UNIT_SECONDS[unit])
+        return Span(frame.now.replace(microsecond=0), end, Granularity.PERIOD)
+    return Span(*whole_days(frame.today, move(frame.today, unit, number), frame.now), Granularity.PERIOD)
 
 
-def _calendar_unit(atom: _Atom, frame: _Frame) -> _Span:
+def _calendar_unit(atom: _Atom, frame: Frame) -> Span:
     which, unit = atom.group("which"), _unit(atom)
-    if unit in _UNIT_SECONDS:
-        seconds = _UNIT_SECONDS[unit]
+    if unit in UNIT_SECONDS:
+        seconds = UNIT_SECONDS[unit]
         now = frame.now.replace(microsecond=0)
-        start, end = (now, _shift(now, seconds=seconds)) if which in _COMING else (_shift(now, seconds=-seconds), now)
-        return _Span(start, end, Granularity.PERIOD)
+        start, end = (now, shift(now, seconds=seconds)) if which in _COMING else (shift(now, seconds=-seconds), now)
+        return Span(start, end, Granularity.PERIOD)
     step = -1 if which in _PAST else 1 if which in _COMING else 0
-    first = _unit_of(frame.today, unit)[0]
-    return _unit_span(_move(first, unit, step), unit, frame)
+    first = unit_of(frame.today, unit)[0]
+    return unit_span(move(first, unit, step), unit, frame)
 
 
-def _weekend(atom: _Atom, frame: _Frame) -> _Span:
-    which, monday = atom.group("which"), _unit_of(frame.today, "week")[0]
+def _weekend(atom: _Atom, frame: Frame) -> Span:
+    which, monday = atom.group("which"), unit_of(frame.today, "week")[0]
     weeks = -1 if which in _PAST else 1 if which in _COMING else 0
     saturday = monday + timedelta(days=5 + 7 * weeks)
-    return _Span(*_days(saturday, saturday + timedelta(days=1), frame.now), Granularity.WEEK)
+    return Span(*whole_days(saturday, saturday + timedelta(days=1), frame.now), Granularity.WEEK)
 
 
-def _weekday_of_week(atom: _Atom, frame: _Frame) -> _Span:
+def _weekday_of_week(atom: _Atom, frame: Frame) -> Span:
     which, weekday, today = atom.group("which"), _index(atom.group("weekday"), ENGLISH.weekdays), frame.today
     if which == "this":
-        return _day_span(_unit_of(today, "week")[0] + timedelta(days=weekday), frame)
+        return day_span(unit_of(today, "week")[0] + timedelta(days=weekday), frame)
     if which in _COMING:
-        return _day_span(today + timedelta(days=(weekday - today.weekday() - 1) % 7 + 1), frame)
-    return _day_span(today - timedelta(days=(today.weekday() - weekday - 1) % 7 + 1), frame)
+        return day_span(today + timedelta(days=(weekday - today.weekday() - 1) % 7 + 1), frame)
+    return day_span(today - timedelta(days=(today.weekday() - weekday - 1) % 7 + 1), frame)
 
 
-def _weekday(atom: _Atom, frame: _Frame) -> _Span:
+def _weekday(atom: _Atom, frame: Frame) -> Span:
     weekday = _index(atom.group("weekday"), ENGLISH.weekdays)
     if frame.future or frame.after:
         base = frame.after or frame.today
-        return _day_span(base + timedelta(days=(weekday - base.weekday()) % 7), frame)
-    return _day_span(frame.today - timedelta(days=(frame.today.weekday() - weekday) % 7), frame)
+        return day_span(base + timedelta(days=(weekday - base.weekday()) % 7), frame)
+    return day_span(frame.today - timedelta(days=(frame.today.weekday() - weekday) % 7), frame)
 
 
-def _day_part(atom: _Atom, frame: _Frame) -> _Span:
+def _day_part(atom: _Atom, frame: Frame) -> Span:
     which, part = atom.group("which") or "this", atom.group("part") or "night"
     yesterday = which in ("yesterday", "last")
     day = frame.today + timedelta(days=-1 if yesterday else 1 if which == "tomorrow" else 0)
     first, last = ENGLISH.day_parts[part]
     start = datetime.combine(day, time(first), frame.now.tzinfo)
     end = datetime.combine(day, time(last - 1, 59, 59), frame.now.tzinfo)
-    return _Span(start, end, Granularity.HOUR)
+    return Span(start, end, Granularity.HOUR)
 
 
-def _now(atom: _Atom, frame: _Frame) -> _Span:
+def _now(atom: _Atom, frame: Frame) -> Span:
     moment = frame.now.replace(microsecond=0)
-    return _Span(moment, moment, Granularity.INSTANT)
+    return Span(moment, moment, Granularity.INSTANT)
 
 
-_BUILDERS: Final[Mapping[str, Callable[[_Atom, _Frame], _Span]]] = {
+_BUILDERS: Final[Mapping[str, Callable[[_Atom, Frame], Span]]] = {
     "word": _word,
     "iso_instant": _iso_instant,
     "iso_day": _iso_day,
