@@ -502,8 +502,7 @@ def _call_lost(step: Transition, event: CallLost, context: Context) -> None:
 
 def _call_blocked(step: Transition, event: CallBlocked, context: Context) -> None:
     call = step.state.call(event.call_id)
-    call.status = CallStatus.BLOCKED
-    call.error = event.message
+    _end_call(call, CallStatus.BLOCKED, event.message)
     step.record("verdict", call_id=call.id, tool=call.tool, verdict="block", reasons=[event.message])
     _result(step.state, call, {"error": {"message": event.message}})
     _leave_rest_of_batch(step.state, call)
@@ -595,9 +594,9 @@ def _stopped_after(
     answered = 200 <= call.http_status < 300 and not unclear
     refused = answered and is_failure_inside(call.response)
     if answered and not refused:
-        call.status = CallStatus.SUCCEEDED
+        call.status, call.maybe_done = CallStatus.SUCCEEDED, False
         outcome = say("stopped_done", title=title)
-    elif 400 <= call.http_status < 500 or refused or not sent:
+    elif (400 <= call.http_status < 500 or refused or not sent) and not call.maybe_done:
         call.status = CallStatus.FAILED
         call.error = answers.problem_text(call.response, call.http_status) if sent else say("not_reached")
         outcome = say("stopped_not_done", title=title)
@@ -840,7 +839,7 @@ def _ask_model(step: Transition, text: str) -> None:
 
 
 def _succeed(step: Transition, call: CallRecord) -> None:
-    call.status = CallStatus.SUCCEEDED
+    call.status, call.maybe_done = CallStatus.SUCCEEDED, False
     call.error = ""
     step.state.work = None
     _result(step.state, call, call.response)
@@ -850,14 +849,14 @@ def _refused_by_product(
     step: Transition, call: CallRecord, tool: Tool | None, context: Context, *, wait: float | None = None
 ) -> None:
     """A 4xx: what the product says goes to the model; a refused secret goes back to the person."""
-    call.status = CallStatus.FAILED
-    call.error = answers.problem_text(call.response, call.http_status)
+    error = answers.problem_text(call.response, call.http_status)
     if wait is not None:
-        call.error = f"{call.error.rstrip('.')}. {say('asked_to_wait', duration=_duration(wait))}"
+        error = f"{error.rstrip('.')}. {say('asked_to_wait', duration=_duration(wait))}"
+    _end_call(call, CallStatus.FAILED, error)
     step.state.work = None
     fields = answers.problem_fields(call.response)
     questions = _questions_for_fields(call, tool, fields, secret_only=True)
-    if call.http_status in (400, 422) and questions and tool is not None:
+    if call.http_status in (400, 422) and questions and tool is not None and not call.maybe_done:
         _ask_instead(step, call, tool, questions)
         return
     _result(step.state, call, error_result(call.http_status, call.error, fields, call.response))
@@ -904,6 +903,7 @@ def _questions_for_fields(
 def _lost(step: Transition, call: CallRecord, tool: Tool | None, message: str, *, wait: float | None = None) -> None:
     """The outcome is unknown: repeat what is safe to repeat, else a person decides."""
     safe = tool is not None and (tool.method in IDEMPOTENT_METHODS or bool(tool.idempotency_header))
+    call.maybe_done = tool is None or tool.effect is not Effect.READ
     if safe and call.tries < 2:
         delay = float(call.tries) if wait is None or wait > LONGEST_WAIT else max(1.0, wait)
         _send_again(step, call, delay, say("unclear_again"))
@@ -919,10 +919,15 @@ def _lost(step: Transition, call: CallRecord, tool: Tool | None, message: str, *
 
 
 def _give_up(step: Transition, call: CallRecord, message: str) -> None:
-    call.status = CallStatus.FAILED
-    call.error = message
+    _end_call(call, CallStatus.FAILED, message)
     step.state.work = None
-    _result(step.state, call, error_result(call.http_status, message))
+    _result(step.state, call, error_result(call.http_status, call.error))
+
+
+def _end_call(call: CallRecord, status: CallStatus, error: str) -> None:
+    """The call was not done, as far as this try goes; an earlier one of which nothing is known leaves it in doubt."""
+    call.status = CallStatus.IN_DOUBT if call.maybe_done else status
+    call.error = f"{error} {say('not_known')}" if call.maybe_done else error
 
 
 # --- questions ------------------------------------------------------------------------------------------------
@@ -1043,7 +1048,7 @@ def _close_calls(state: RunState) -> None:
         if call.status is CallStatus.SENT:
             call.status = CallStatus.IN_DOUBT
         elif call.status in _OPEN:
-            call.status = CallStatus.REJECTED
+            _end_call(call, CallStatus.REJECTED, call.error)
 
 
 def _finish(step: Transition, status: RunStatus, answer: Answer, context: Context) -> None:

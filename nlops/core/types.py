@@ -294,6 +294,8 @@ class CallRecord(Storable):
     batch: str = ""
     #: how often it was sent
     tries: int = 0
+    #: true while nobody knows what came of a try: whatever follows, it may have been done
+    maybe_done: bool = False
     #: true when a later call of the model repairs this failed one
     superseded: bool = False
     #: e-mail of the person who approved or rejected

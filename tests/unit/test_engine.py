@@ -11,6 +11,7 @@ import pytest
 from nlops.core.engine import (
     Begun,
     Bounds,
+    CallBlocked,
     CallLost,
     CallReturned,
     Cancelled,
@@ -527,3 +528,40 @@ def test_prose_of_a_model_is_shown_only_when_the_calls_support_it():
     run = Run("Get user1", context).model(("get_user", {"username": "user1"}))
     run.product(200, {"username": "user1"}).model(text="The e-mail of user1 is evil@bad.example.")
     assert "evil@bad.example" not in run.state.answer.text
+
+
+# --- tries of which nothing is known --------------------------------------------------------------------------
+
+
+def lost_once() -> Run:
+    """A create with an idempotency key whose first try broke off: it is sent again."""
+    run = Run("Create a user named user1").model(("create_user", {"username": "user1"}))
+    run.tell(Replied({}, {"password": "c00.password"})).decide(True, by_requester=True).lost(sent=True)
+    assert run.state.work.kind is WorkKind.SEND_CALL
+    return run
+
+
+def test_a_repetition_that_is_refused_leaves_the_call_in_doubt():
+    run = lost_once().product(409, {"detail": "It is locked."}).model()
+    assert run.call.status is CallStatus.IN_DOUBT
+    assert "not known" in run.state.answer.text
+
+
+def test_a_repetition_that_does_not_get_there_leaves_the_call_in_doubt():
+    run = lost_once().lost(sent=False).model()
+    assert run.call.status is CallStatus.IN_DOUBT
+
+
+def test_a_run_that_is_stopped_before_the_repetition_leaves_the_call_in_doubt():
+    assert lost_once().tell(Cancelled()).call.status is CallStatus.IN_DOUBT
+
+
+def test_a_repetition_that_the_policy_forbids_by_now_leaves_the_call_in_doubt():
+    run = lost_once().sent()
+    run.tell(CallBlocked(run.call.id, "It may not be used any more."))
+    assert run.call.status is CallStatus.IN_DOUBT
+
+
+def test_a_repetition_that_succeeds_leaves_no_doubt():
+    run = lost_once().product(201, {"username": "user1"}).model()
+    assert (run.call.status, run.call.maybe_done) == (CallStatus.SUCCEEDED, False)
