@@ -103,7 +103,7 @@ def clean_cache(django_db_setup) -> Iterator[None]:
 
 
 def _forget_own_keys() -> None:
-    with redis.Redis.from_url(settings.CACHE_URL) as client:
+    with redis.Redis.from_url(settings.CACHES["default"]["LOCATION"]) as client:
         for key in client.scan_iter(f"{settings.CACHES['default']['KEY_PREFIX']}:*"):
             client.delete(key)
 
