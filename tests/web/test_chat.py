@@ -212,6 +212,23 @@ def test_what_a_product_answers_is_shown_as_text_never_as_markup(acme, browse):
     assert content.count("&lt;script&gt;alert(1)") >= 9
 
 
+CHART = {
+    "kind": "chart", "type": "line", "labels": ["Mon", "Tue", "Wed"], "caption": "Sign-ins",
+    "series": [{"name": "Count", "values": [3, None, 12]}],
+}  # fmt: skip
+
+
+def test_an_answer_draws_its_chart_without_styles_that_the_policy_refuses(acme, browse):
+    run = make_run(acme.customer)
+    bars = {**CHART, "type": "bar", "series": [{"name": "Count", "values": [3, -2, 12]}]}
+    record(run, "answered", answer={"text": "Here they are.", "blocks": [CHART, bars]}, calls=[])
+    content = browse(acme.customer).get(page_of(run)).content.decode()
+    assert content.count('<svg viewBox="0 0 640') == 2
+    assert 'class="line series-0" d="M64.0 ' in content
+    assert content.count('<rect class="bar series-0"') == 3
+    assert "style=" not in content
+
+
 def test_an_answer_shows_its_details_list(acme, browse):
     run = make_run(acme.customer, status="answered")
     blocks = [{"kind": "details", "items": [["E-mail", "user1@example.org"]], "caption": "User"}]
