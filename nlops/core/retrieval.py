@@ -105,9 +105,10 @@ def profile(name: str, text: str) -> Profile:
         lines = ["", text.replace("\n", " "), "", "", "", "", ""]
     method, _, path = lines[0].partition(" ")
     segments = [part for part in path.split("/") if part]
-    static = [part for part in segments if not part.startswith("{") and not _NO_NOUN.fullmatch(part)]
+    words = [word for part in segments for word in ([part] if part.startswith("{") else part.split("."))]
+    static = [part for part in words if not part.startswith("{") and not _NO_NOUN.fullmatch(part)]
     summary, called = _words(lines[1]), _words(lines[3])
-    groups, action = _groups(method, static, summary, called)
+    groups, action = _groups(method, static, summary, called, procedure=is_procedure(path))
     path_words = tuple(base(word) for part in static if part != action for word in split_name(part))
     nouns = tuple(base(word) for part in static if part != action for word in split_name(part)[-1:])
     if segments and segments[0].startswith("{"):
@@ -148,14 +149,24 @@ _COUNTING: Final = word_set("count statistic number total")
 _UNTOLD: Final = word_set("max min per is has page mark bill will grant chase rich art dean")
 
 
-def _groups(method: str, static: Sequence[str], summary: list[str], called: list[str]) -> tuple[frozenset[str], str]:
+def is_procedure(path: str) -> bool:
+    """The path calls a procedure by its name, /chat.postMessage, whose values are all in the arguments."""
+    return re.search(r"[a-z]\.(?!json$|xml$)[a-z]\w*$", path) is not None
+
+
+def _groups(
+    method: str, static: Sequence[str], summary: list[str], called: list[str], *, procedure: bool = False
+) -> tuple[frozenset[str], str]:
     """The verb groups of an operation, and the segment of its path that is its verb ("" for none)."""
     groups: list[str] = []
     first = _first_groups(summary)
     named = next((wording.verb_groups(base(word)) for word in called if wording.verb_groups(base(word))), ())
     groups += first or named
     action = ""
-    if static and method in ("POST", "PUT", "PATCH"):
+    if len(static) > 1 and procedure and wording.verb_groups(base(static[-1])):
+        action = static[-1]
+        groups += wording.verb_groups(base(action))
+    elif static and method in ("POST", "PUT", "PATCH"):
         last = split_name(static[-1])
         if wording.verb_groups(base(last[0])) and not static[-1].endswith("s"):
             verb = wording.verb_groups(base(last[0]))

@@ -22,7 +22,7 @@ VERB_GROUPS: Final[dict[str, frozenset[str]]] = {
     "read": word_set(
         "get show list display view see find fetch retrieve look read print give tell what which who whose"
         " whom when where how search check describe inspect return query lookup is are was were does do did"
-        " has have can browse enumerate count compare monitor examine want need reveal pull gimme open"
+        " has have can browse enumerate count compare monitor examine want need reveal pull gimme"
     ),
     "create": word_set(
         "create add make new register generate provision onboard insert post invite issue open define setup"
@@ -169,6 +169,7 @@ STOP_WORDS: Final = word_set(
     " believe say single new out up down off over under again still ever already currently belong belongs"
     " belonging using use used many much than it's that's what's who's there's where's quick quickly right"
     " away back through asap everything anything something nothing really actually maybe perhaps"
+    " pls plz thx"
     " able exist exists lot bit happen happens happened happening occur occurs occurred"
     " kind under between during along whole entire"
 )
@@ -224,6 +225,7 @@ _NOUN_SETS: Final = (
 
 _IRREGULAR: Final = {
     "people": "person",
+    **{f"{word}s": word for word in ("movie", "cookie", "selfie", "calorie", "tie", "pie", "die", "zombie", "brownie")},
     **dict.fromkeys(_INDEFINITE, "person"),
     "statuses": "status",
     "status": "status",

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Final
 
 from nlops.core import wording
-from nlops.core.retrieval import OperationIndex, Profile, document
+from nlops.core.retrieval import OperationIndex, Profile, document, is_procedure
 from nlops.core.types import Tool
 from nlops.core.wording import Clause, base, split_name, word_set
 from nlops.llm.filling import described_argument, kind, resolved
@@ -202,6 +202,8 @@ def _thing_fits(tool: Tool, found: Profile, clause: Clause, index: OperationInde
     if clause.verb == "who" and clause.head == "person" and not (clause.container or clause.refers):
         return bool(set(clause.nouns) & wording.synonyms("person")) and found.target in wording.synonyms("person")
     if clause.head:
+        if "read" in found.groups and found.path_words[:1] and _is_choice(tool, clause):
+            return set(found.path_words) <= set(clause.nouns)  # "trending movies": /trending/{media_type}
         if index.meanings(clause.head) & things or (
             clause.head in index.vocabulary and wording.synonyms(clause.head) & {found.target}
         ):
@@ -224,6 +226,12 @@ def _thing_fits(tool: Tool, found: Profile, clause: Clause, index: OperationInde
 _MANY: Final = re.compile(r"[a-z]{6,}[^aius]s")
 
 
+def _is_choice(tool: Tool, clause: Clause) -> bool:
+    """The head is one of the values that a part of the path takes."""
+    choices = [resolved(tool, name).get("enum") for name in segment_nouns(tool.path) if name in tool.properties]
+    return any(base(str(choice)) == clause.head for found in choices if isinstance(found, list) for choice in found)
+
+
 def _is_phrase(found: Profile, clause: Clause) -> bool:
     """ "enable dark mode": more plain words side by side than there are values to name, so none of them is one."""
     words = [clause.tokens[index] for index in clause.values]
@@ -240,7 +248,8 @@ def _is_the_object(found: Profile, clause: Clause, index: OperationIndex) -> boo
     meant = index.meanings(clause.head) | {clause.head}
     gives = clause.groups[:1] in (("grant",), ("revoke",), ("request",))  # "let alice use the safe": what, not whom
     near = {found.target, *(found.summary_nouns if gives else found.summary_nouns[:3])}
-    return bool(meant & near) or bool(wording.synonyms(clause.head) & {found.target})
+    whole = len(set(clause.nouns)) > 1 and set(clause.nouns) <= set(found.summary_nouns)
+    return whole or bool(meant & near) or bool(wording.synonyms(clause.head) & {found.target})
 
 
 def _about_argument(found: Profile, clause: Clause, index: OperationIndex) -> bool:
@@ -281,7 +290,7 @@ def _is_complete(tool: Tool, found: Profile, clause: Clause, context: Sequence[s
     """What contains the thing is named, or there are values enough for all of the path."""
     nouns = segment_nouns(tool.path)
     named = set(clause.nouns) | set(context)
-    if clause.direct and clause.into and not found.slots and "read" not in found.groups:
+    if clause.direct and clause.into and not found.slots and not is_procedure(tool.path) and "read" not in found.groups:
         return False  # "add bob to …" makes no new thing
     if clause.verb == "add" and not found.slots and "read" not in found.groups and _goes_to_name(clause):
         return False  # "add a user to Sales"
