@@ -26,6 +26,8 @@ from nlops.core.views import HIDDEN, argument_label, display
 ROWS: Final = 100
 #: Columns of a table that a person is shown.
 COLUMNS: Final = 8
+#: Calls of a batch that are told one by one.
+NAMED: Final = 5
 #: Characters of one cell.
 CELL: Final = 200
 
@@ -42,7 +44,10 @@ def render(calls: Sequence[CallRecord], tools: Mapping[str, Tool], zone: tzinfo 
     for call in calls:
         tool = tools.get(call.tool) or Tool(call.tool, "", {})
         sentences.extend(call.repairs)
-        told = _told(call, tool, zone)
+        batch = [other for other in calls if call.batch and other.batch == call.batch and other.status is call.status]
+        if len(batch) > 1 and call is not batch[0]:
+            continue
+        told = _told_batch(batch, tool, zone) if len(batch) > 1 else _told(call, tool, zone)
         sentences.append(told.sentence)
         blocks.extend(told.blocks)
         listing = _listing_for(call, tool, tools)
@@ -83,6 +88,22 @@ def _told(call: CallRecord, tool: Tool, zone: tzinfo | None) -> _Told:
     if call.status is CallStatus.IN_DOUBT:
         return _Told(say("check_doubt", what=what))
     return _Told(say("not_done", what=what, reason=_sentence(call.error)))
+
+
+def _told_batch(calls: Sequence[CallRecord], tool: Tool, zone: tzinfo | None) -> _Told:
+    """Calls of one operation that were decided as one and came to the same: what they brought as one table."""
+    each = [_told(call, tool, zone) for call in calls]
+    if len(calls) <= NAMED and calls[0].status is not CallStatus.REJECTED:
+        sentence = " ".join(dict.fromkeys(_sentence(told.sentence) for told in each))
+    elif calls[0].status is CallStatus.SUCCEEDED:
+        sentence = say("batch_done", count=len(calls), title=_title(tool))
+    else:
+        names = ", ".join(_what(call, tool) for call in calls[:NAMED]) + (" …" if len(calls) > NAMED else "")
+        sentence = say("batch_not_done", count=len(calls), what=names, reason=_sentence(calls[0].error))
+    bodies = [_unwrapped(call.response) for call in calls]
+    if calls[0].status is CallStatus.SUCCEEDED and all(isinstance(body, dict) and body for body in bodies):
+        return _Told(sentence, (_View(zone, reveal=_reveals(tool)).table(bodies, ""),))
+    return _Told(sentence, tuple(block for told in each for block in told.blocks))
 
 
 def _rejected(call: CallRecord, tool: Tool, what: str) -> str:

@@ -333,3 +333,28 @@ def test_a_list_is_called_what_the_operation_calls_it() -> None:
     assert told(of, {"items": [{"id": 1}, {"id": 2}], "total": 2}).text == "Found 2 audit log entries."
     of = tool("GET", "/groups/{name}/members", "List the members of a group")
     assert told(of, {"items": []}, arguments={"name": "Sales"}).text.startswith("No members")
+
+
+# --- batches ----------------------------------------------------------------------------------------------
+
+
+def batch_of(count: int, **more: Any) -> list[CallRecord]:
+    names = [f"user{number}" for number in range(count)]
+    return [
+        call(CREATE, {"id": 1, "username": name}, arguments={"username": name}, batch="b", **more) for name in names
+    ]
+
+
+def test_a_batch_brings_one_table():
+    answer = render(batch_of(3), {CREATE.name: CREATE})
+    assert answer.text == "Created the user user0. Created the user user1. Created the user user2."
+    assert [block["kind"] for block in answer.blocks] == ["table"]
+    assert len(answer.blocks[0]["rows"]) == 3
+
+
+def test_a_long_batch_is_counted_and_what_was_left_out_is_told_once():
+    left = batch_of(2, status=CallStatus.REJECTED, error="Not made: an earlier call failed.")
+    answer = render([*batch_of(8), *left], {CREATE.name: CREATE})
+    assert "Done 8 times: Create a user." in answer.text
+    assert answer.text.count("an earlier call failed") == 1
+    assert "Not done, 2 times" in answer.text

@@ -50,6 +50,8 @@ PHRASES: Final[dict[str, str]] = {
     ),
     "not_reached": "Es hat das Produkt nicht erreicht.",
     "not_made_before": "Nicht gemacht: der Aufruf davor wurde auch nicht gemacht.",
+    "batch_done": "{count}-mal erledigt: {title}.",
+    "batch_not_done": "{count}-mal nicht erledigt: {what}. {reason}",
     "not_made_batch": "Nicht gemacht: ein früherer Aufruf derselben Reihe schlug fehl.",
     # questions
     "what_exactly": "Was genau meinen Sie?",

@@ -46,6 +46,8 @@ PHRASES: Final[dict[str, str]] = {
     "in_doubt_stopped": "It was on its way when you stopped; it is not known whether the product did it.",
     "not_reached": "It did not reach the product.",
     "not_made_before": "Not made: the call before it was not made, either.",
+    "batch_done": "Done {count} times: {title}.",
+    "batch_not_done": "Not done, {count} times: {what}. {reason}",
     "not_made_batch": "Not made: an earlier call of the same batch failed.",
     # questions
     "what_exactly": "What exactly do you mean?",

@@ -46,6 +46,8 @@ PHRASES: Final[dict[str, str]] = {
     "in_doubt_stopped": "중지하셨을 때 이미 전송된 상태였으며, 제품이 실행했는지 알 수 없습니다.",
     "not_reached": "제품에 전달되지 않았습니다.",
     "not_made_before": "실행하지 않음: 앞의 호출도 실행되지 않았습니다.",
+    "batch_done": "{count}건 완료: {title}.",
+    "batch_not_done": "{count}건 실행하지 않음: {what}. {reason}",
     "not_made_batch": "실행하지 않음: 같은 묶음의 앞선 호출이 실패했습니다.",
     # questions
     "what_exactly": "정확히 무엇을 말씀하시는 건가요?",
