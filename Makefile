@@ -45,8 +45,8 @@ test: $(READY) chromium ## All tests
 test-fast: $(READY) ## The tests that take no seconds and no browser
 	@exec $(PY) -m pytest -n 2 --dist loadfile -m "not slow and not browser"
 
-eval: $(READY) ## How well requests are understood: the demo's suite, against the running demo
-	@exec $(PY) manage.py evaluate evaluation/suites/demo.yaml
+eval: $(READY) ## How well requests are understood: all suites, against the running demo; MODEL=… JOBS=… ONLY=…
+	@exec $(PY) manage.py evaluate --targets --model "$(MODEL)" --jobs "$(or $(JOBS),1)" --only "$(ONLY)"
 
 check: $(READY) ## Style, types, import layers, migrations, templates, deployment, security
 	$(VENV)/bin/ruff check .

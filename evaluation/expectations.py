@@ -21,7 +21,8 @@ STATUSES = frozenset(
         RunStatus.FAILED,
     )
 )
-_KEYS = ("operation", "arguments", "calls", "asks", "status", "not_called")
+_KEYS = ("operation", "arguments", "calls", "asks", "status", "not_called", "other_reads", "until_yes")
+_SWITCHES = ("other_reads", "until_yes")
 _SPAN = re.compile(r"(?P<what>today|yesterday|(?:this|last) (?:week|month)|(?P<ago>\d+) days ago|\d{4}-\d\d-\d\d)")
 
 
@@ -37,7 +38,7 @@ class ExpectationError(ValueError):
 class ExpectedCall:
     """One call that must be planned."""
 
-    #: names of the tools, any of which is right
+    #: names of the tools, or methods with their paths, any of which is right
     operations: tuple[str, ...]
     #: argument name to value or matcher; other arguments are free
     arguments: Mapping[str, Json]
@@ -53,6 +54,10 @@ class Expectation:
     asks: frozenset[str] | None = None
     #: where the run must stand: one of these
     statuses: frozenset[str] | None = None
+    #: reads that are not expected don't count: somebody may look something up first
+    other_reads: bool = False
+    #: while the run waits for a yes, the calls after the one that waits need not be planned yet
+    until_yes: bool = False
 
     @classmethod
     def from_json(cls, data: Json) -> Expectation:
@@ -62,7 +67,11 @@ class Expectation:
         for key in data:
             if key not in _KEYS:
                 raise ExpectationError(key, f"is unknown here; known are {', '.join(_KEYS)}.")
-        return cls(_calls(data), _asks(data.get("asks")), _statuses(data.get("status")))
+        for key in _SWITCHES:
+            if data.get(key, True) is not True:
+                raise ExpectationError(key, "can only be true; leave it out otherwise.")
+        switches = {key: key in data for key in _SWITCHES}
+        return cls(_calls(data), _asks(data.get("asks")), _statuses(data.get("status")), **switches)
 
 
 def _calls(data: dict[str, Json]) -> tuple[ExpectedCall, ...] | None:

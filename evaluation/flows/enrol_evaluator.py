@@ -1,4 +1,4 @@
-"""The member as whom suites are run: a tenant's own, whom nobody can sign in as."""
+"""The members as whom suites are run: a tenant's own, whom nobody can sign in as."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from accounts.flows.give_consent import give_consent
 from accounts.models import Member, MemberRole, Tenant, User
 
 
-def enrol_evaluator(tenant: Tenant) -> Member:
-    """The tenant's evaluator, a customer; created at the first time, in the time zone of the tenant's first member.
+def enrol_evaluator(tenant: Tenant, role: MemberRole = MemberRole.CUSTOMER) -> Member:
+    """The tenant's evaluator with the role; created at the first time, in the time zone of the tenant's first member.
 
     A member of its own keeps the conversations of evaluations apart from those of people.
     """
-    email = f"evaluation@{tenant.slug}.invalid"  # RFC 6761: no such address will ever get mail
+    name = "evaluation" if role is MemberRole.CUSTOMER else f"evaluation-{role.value}"
+    email = f"{name}@{tenant.slug}.invalid"  # RFC 6761: no such address will ever get mail
     with tenant_context(tenant.pk):
         member = Member.objects.filter(tenant=tenant, user__email=email).select_related("user").first()
         if member is None:
             first = Member.objects.filter(tenant=tenant).select_related("user").first()
             zone = {"time_zone": first.user.time_zone} if first else {}
             user = User.objects.create_user(email, None, **zone)
-            member = Member.objects.create(tenant=tenant, user=user, role=MemberRole.CUSTOMER)
+            member = Member.objects.create(tenant=tenant, user=user, role=role)
         give_consent(member)
     return member

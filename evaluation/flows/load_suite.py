@@ -12,20 +12,34 @@ A file holds a list of cases:
           to: {ends: yesterday}
         status: answered                   # answered, asking, confirming, approving, refused or failed; or a list
 
+An operation is named as the model sees it, or by its method and path ("GET /users/{id}").
+
 In place of `operation` and `arguments`: `calls`, a list of {operation, arguments} in order, for a request that needs
 several; or `not_called: true` when nothing may be called. `asks: [password]` when nlops must ask for exactly these
 arguments. A value is expected as it is written, or by one matcher: {matches: REGEX} (of the whole text),
 {any_of: [VALUES]}, {absent: true}, {secret: true} (a hidden value was given), {starts: PERIOD} and {ends: PERIOD} with
 a period of the person: today, yesterday, 3 days ago, this week, last week, this month, last month, 2026-11-01.
 
+Beside them: `other_reads: true` when reads that are not named may be called too, to look something up;
+`until_yes: true` when the calls after one that waits for a person's yes need not be planned yet.
+
+The cases may stand under `cases:` in a mapping that also holds:
+
+    product: {name: TMDB, spec: specs/tmdb.json}  # a public description under NLOPS_DATA_DIR: the suite gets a tenant
+                                                  # of its own with a stand-in of the product (see stand_in.py)
+    held_out: true                                # counted apart: nobody looks at it who improves what is measured
+    language: ko                                  # only run with models that read it
+
 A turn is typed as into the chat: after a question it is the answer when it can be one, else a new request.
 """
 
 from __future__ import annotations
 
+import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import yaml_rs
 
@@ -38,6 +52,7 @@ from nlops.core.types import Json
 #: Bytes of a suite's file.
 MAX_BYTES = 1_000_000
 _CASE_KEYS = ("name", "turns", "expect")
+_HEAD_KEYS = ("product", "held_out", "language", "cases")
 
 
 class SuiteError(EvaluationError):
@@ -51,6 +66,21 @@ class CaseSpec:
     name: str
     turns: list[str]
     expected: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteFile:
+    """What a suite's file says."""
+
+    name: str
+    cases: list[CaseSpec] = field(default_factory=list)
+    #: name of the product that a stand-in plays, "" for the tenant's own product
+    product: str = ""
+    #: its description, relative to NLOPS_DATA_DIR
+    spec: str = ""
+    held_out: bool = False
+    #: ISO 639-1 code
+    language: str = "en"
 
 
 def load_suite(tenant_id: uuid.UUID, path: Path) -> Suite:
@@ -75,6 +105,11 @@ def load_suite(tenant_id: uuid.UUID, path: Path) -> Suite:
 
 def read_suite(path: Path) -> list[CaseSpec]:
     """The cases of a file. Raises SuiteError with the case's name and the key."""
+    return read_file(path).cases
+
+
+def read_file(path: Path) -> SuiteFile:
+    """What a suite's file says. Raises SuiteError."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -85,6 +120,8 @@ def read_suite(path: Path) -> list[CaseSpec]:
         listed = yaml_rs.loads(data.decode(), parse_datetime=False)
     except (ValueError, TypeError) as error:  # yaml_rs.YAMLDecodeError and UnicodeDecodeError are ValueErrors
         raise SuiteError(f"{path.name} is not valid YAML: {error}") from error
+    head = listed if isinstance(listed, dict) and "cases" in listed else {}
+    listed = head.get("cases", listed)
     if not isinstance(listed, list) or not listed:
         raise SuiteError(f"{path.name} must hold a list of cases: “- name: …” with turns and expect.")
     cases: dict[str, CaseSpec] = {}
@@ -93,7 +130,28 @@ def read_suite(path: Path) -> list[CaseSpec]:
         if case.name in cases:
             raise SuiteError(f"{path.name}, case “{case.name}”, name: stands twice in the file; name one differently.")
         cases[case.name] = case
-    return list(cases.values())
+    return SuiteFile(path.stem, list(cases.values()), **_head(head, path.name))
+
+
+def _head(head: dict[str, Json], file: str) -> dict[str, Any]:
+    """What stands beside the cases."""
+    for key in head:
+        if key not in _HEAD_KEYS:
+            raise SuiteError(f"{file}, {key}: is unknown here; known are {', '.join(_HEAD_KEYS)}.")
+    if head.get("held_out", True) is not True:
+        raise SuiteError(f"{file}, held_out: can only be true; leave it out otherwise.")
+    if not re.fullmatch("[a-z]{2}", str(head.get("language", "en"))):
+        raise SuiteError(f"{file}, language: must be an ISO 639-1 code such as ko.")
+    found: dict[str, Any] = {"held_out": "held_out" in head, "language": head.get("language", "en")}
+    if "product" in head:
+        product = head["product"]
+        texts = isinstance(product, dict) and all(isinstance(text, str) and text for text in product.values())
+        if not texts or set(product) != {"name", "spec"}:
+            raise SuiteError(f"{file}, product: must be a mapping with name and spec.")
+        if Path(product["spec"]).is_absolute() or ".." in Path(product["spec"]).parts:
+            raise SuiteError(f"{file}, product.spec: must be a path below NLOPS_DATA_DIR.")
+        found |= {"product": product["name"], "spec": product["spec"]}
+    return found
 
 
 def _case(item: Json, file: str, number: int) -> CaseSpec:

@@ -1,19 +1,23 @@
 """Run a suite: every case through the flows that people use, driven in this process, with no effect on the product.
 
 Writes come to a stop where a person's yes is needed, and nobody says it: each case ends by cancelling what waits. A
-tenant whose whitelist lets a write run at once is therefore not evaluated.
+tenant whose whitelist lets a write run at once is therefore not evaluated. Before a stand-in, where nothing can be
+broken, an approver says yes, so that writes are executed and later steps seen.
 """
 
 from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import structlog
 from django.conf import settings
+from django.db import connections
+from django.db.models import F, Sum
 from django.utils import timezone
 
 from accounts.context import tenant_context
@@ -22,7 +26,9 @@ from conversations.flows import FlowError
 from conversations.flows.advance import work_on
 from conversations.flows.ask import ask
 from conversations.flows.cancel import cancel
-from conversations.models import Conversation, Flag, Run
+from conversations.flows.confirm import confirm
+from conversations.flows.decide import decide
+from conversations.models import ApprovalStatus, Conversation, Flag, Run
 from conversations.queue import driven_here
 from evaluation.expectations import Expectation
 from evaluation.flows import EvaluationError
@@ -36,6 +42,8 @@ from specs.models import Connection, Operation, ToolPolicy, VersionStatus
 
 #: Seconds between two looks at a run that waits for a moment.
 LOOK_EVERY = 0.2
+#: Times that yes is said in one turn.
+MOST_YESES = 5
 #: Seconds that a turn may take.
 TURN_SECONDS = 180.0
 
@@ -55,6 +63,10 @@ class Outcome:
     seconds: float
     #: None when no conversation came about
     conversation_id: uuid.UUID | None = None
+    #: of all turns, as the model told
+    tokens: int = 0
+    #: millionths of the currency unit of NLOPS_MODEL_PRICES
+    cost: int = 0
 
     @property
     def is_ok(self) -> bool:
@@ -76,12 +88,15 @@ def run_suite(
     *,
     model: str = "",
     only: str = "",
+    approver: Member | None = None,
+    jobs: int = 1,
     report: Callable[[Outcome], None] = lambda outcome: None,
 ) -> Execution:
     """Run the cases as the member and save their scores; `report` hears of every case as it ends.
 
     `model` is a specification as in NLOPS_MODEL, empty for the one that the tenant uses; `only` leaves out the cases
-    whose names don't hold it. The member's throttle does not count here. Call it outside of a tenant's context.
+    whose names don't hold it; `jobs` cases run at once. With an `approver`, an operator, yes is said to every write:
+    only for a stand-in. The member's throttle does not count here. Call it outside of a tenant's context.
     Raises SuiteNotRunnable.
     """
     tenant_id = suite.tenant_id
@@ -93,12 +108,9 @@ def run_suite(
             raise SuiteNotRunnable(f"No case of {suite} has “{only}” in its name.")
         run = EvaluationRun.objects.create(tenant_id=tenant_id, suite=suite, model=model)
     outcomes = []
-    with structlog.contextvars.bound_contextvars(evaluation=str(run.pk)), driven_here():
-        for case in cases:
-            outcome = _run_case(case, member, model)
-            _save(run, outcome)
-            outcomes.append(outcome)
-            report(outcome)
+    for outcome in _outcomes(cases, run, _Players(member, approver, model), jobs):
+        outcomes.append(outcome)
+        report(outcome)
     with tenant_context(tenant_id):
         run.summary = summarise([o.measured for o in outcomes], [o.seconds for o in outcomes])
         run.finished_at = timezone.now()
@@ -125,18 +137,53 @@ def _check_runnable(model: str) -> None:
         )
 
 
-def _run_case(case: Case, member: Member, model: str) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class _Players:
+    """Who takes part in every case."""
+
+    member: Member
+    #: says yes; None where nobody does
+    approver: Member | None
+    model: str
+
+
+def _outcomes(cases: Sequence[Case], run: EvaluationRun, players: _Players, jobs: int) -> Iterator[Outcome]:
+    """The outcomes, saved, in the order of the cases."""
+    if jobs == 1:
+        for case in cases:
+            yield _saved_outcome(case, run, players)
+        return
+
+    def work(case: Case) -> Outcome:
+        try:
+            return _saved_outcome(case, run, players)
+        finally:
+            connections.close_all()  # this thread's own
+
+    with ThreadPoolExecutor(jobs) as pool:
+        yield from pool.map(work, cases)
+
+
+def _saved_outcome(case: Case, run: EvaluationRun, players: _Players) -> Outcome:
+    with structlog.contextvars.bound_contextvars(evaluation=str(run.pk)), driven_here():
+        outcome = _run_case(case, players)
+    _save(run, outcome)
+    return outcome
+
+
+def _run_case(case: Case, players: _Players) -> Outcome:
     """All turns of the case in a conversation of its own; what still waits at the end is cancelled."""
+    member = players.member
     expected = Expectation.from_json(case.expected)
     conversation: Conversation | None = None
     run: Run | None = None
     started, text = time.monotonic(), ""
     try:
         for turn in case.turns:
-            run = _ask(member, turn, conversation, model)
+            run = _ask(member, turn, conversation, players.model)
             conversation = run.conversation
             started = time.monotonic()
-            run = _work(run)
+            run = _work_with_yes(run, players)
     except FlowError as error:
         run, text = None, str(error)
     finally:
@@ -146,7 +193,33 @@ def _run_case(case: Case, member: Member, model: str) -> Outcome:
     seen = Observation(RunStatus.FAILED, text=text, said=case.turns) if run is None else _observe(run, case)
     now = timezone.now().astimezone(ZoneInfo(member.user.time_zone))
     measured = measure(expected, seen, now)
-    return Outcome(case, seen, measured, round(seconds, 3), conversation.pk if conversation else None)
+    if conversation is None:
+        return Outcome(case, seen, measured, round(seconds, 3))
+    tokens, cost = _spent(conversation)
+    return Outcome(case, seen, measured, round(seconds, 3), conversation.pk, tokens, cost)
+
+
+def _spent(conversation: Conversation) -> tuple[int, int]:
+    """Tokens and cost of all runs of the conversation."""
+    with tenant_context(conversation.tenant_id):
+        spent = conversation.runs.aggregate(tokens=Sum(F("prompt_tokens") + F("completion_tokens")), cost=Sum("cost"))
+    return spent["tokens"] or 0, spent["cost"] or 0
+
+
+def _work_with_yes(run: Run, players: _Players) -> Run:
+    """Do the run's work; with an approver, yes is said to what waits for it."""
+    run = _work(run)
+    for _ in range(MOST_YESES if players.approver else 0):
+        if run.status == RunStatus.CONFIRMING:
+            with tenant_context(run.tenant_id):
+                confirm(players.member, run, True)
+        elif run.status == RunStatus.APPROVING and players.approver:
+            with tenant_context(run.tenant_id):
+                decide(players.approver, run.approvals.filter(status=ApprovalStatus.WAITING)[0], True)
+        else:
+            break
+        run = _work(run)
+    return run
 
 
 def _ask(member: Member, turn: str, conversation: Conversation | None, model: str) -> Run:
@@ -185,25 +258,26 @@ def _observe(run: Run, case: Case) -> Observation:
     state = RunState.from_json(run.state)
     with tenant_context(run.tenant_id):
         rows = run.calls.select_related("operation")
-        effects = {row.key: Effect(row.operation.effect) for row in rows}
+        operations = {row.key: row.operation for row in rows}
     return Observation(
         status=str(run.status),
-        calls=[_observed(call, effects) for call in state.calls if not call.superseded],
+        calls=[_observed(call, operations.get(call.id)) for call in state.calls if not call.superseded],
         asked=[question.name for question in state.questions],
         text=state.answer.text if state.answer else state.question,
         said=case.turns,
     )
 
 
-def _observed(call: CallRecord, effects: dict[str, Effect]) -> ObservedCall:
+def _observed(call: CallRecord, operation: Operation | None) -> ObservedCall:
     return ObservedCall(
         operation=call.tool,
         arguments=call.arguments,
         provenance=call.provenance,
         # A call without a row never got as far as a check: count it among those that must not be invented.
-        effect=effects.get(call.id, Effect.WRITE),
+        effect=Effect(operation.effect) if operation else Effect.WRITE,
         status=call.status.value,
         http_status=call.http_status,
+        key=operation.key if operation else "",
     )
 
 

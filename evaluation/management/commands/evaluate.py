@@ -1,65 +1,142 @@
-"""`manage.py evaluate SUITE.yaml`: how well requests are understood, over the cases of a suite."""
+"""`manage.py evaluate [SUITE.yaml …]`: how well requests are understood, over the cases of suites."""
 
 from __future__ import annotations
 
 import json
+import statistics
 from argparse import ArgumentParser
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.context import tenant_context
 from accounts.models import Member, Tenant
 from evaluation.flows import EvaluationError
 from evaluation.flows.enrol_evaluator import enrol_evaluator
-from evaluation.flows.load_suite import load_suite
+from evaluation.flows.load_suite import SuiteFile, load_suite, read_file
+from evaluation.flows.prepare_stand_in import Stage, public_spec, stand_in_stage
 from evaluation.flows.run_suite import Execution, Outcome, call_views, run_suite
-from evaluation.metrics import METRICS
+from evaluation.metrics import METRICS, TARGETS, summarise
 from nlops.core.types import Json
+from nlops.llm.registry import ModelConfigurationError, model_from_spec
 
+SUITES = Path(__file__).resolve().parents[2] / "suites"
 _WIDTHS = (44, 40, 48)
+#: Heading of each column of the table.
+_COLUMNS = {
+    "operation": "operation",
+    "arguments": "arguments",
+    "refused": "refused",
+    "asked": "asked",
+    "grounded": "invented",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A suite that was run."""
+
+    file: SuiteFile
+    execution: Execution
+
+    @property
+    def outcomes(self) -> Sequence[Outcome]:
+        """Those of its cases."""
+        return self.execution.outcomes
 
 
 class Command(BaseCommand):
     help = (
-        "Run the cases of a suite against a tenant's product and print what came of them. Nothing is changed in the "
-        "product: writes stop at the question for a yes. Failing cases are a result, not an error: the exit code is 0."
+        "Run the cases of suites and print what came of them: each suite of the tenant's product in the tenant, where "
+        "writes stop at the question for a yes and nothing is changed; each suite that names a public API description "
+        "in a tenant of its own with a stand-in of the product. Without a suite: all of evaluation/suites. Failing "
+        "cases are a result, not an error; with --targets the exit code is 1 when a target is missed."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("suite", type=Path, help="YAML file; its form: evaluation/flows/load_suite.py")
+        parser.add_argument("suites", type=Path, nargs="*", help="YAML files; form: evaluation/flows/load_suite.py")
         parser.add_argument("--tenant", default="acme", help="slug of the tenant (default: acme)")
         parser.add_argument("--as", dest="email", help="member who asks; default: the tenant's evaluation member")
         parser.add_argument("--model", default="", help="as in NLOPS_MODEL; default: the model that the tenant uses")
         parser.add_argument("--only", default="", metavar="TEXT", help="run only the cases with TEXT in their name")
+        parser.add_argument(
+            "--jobs", type=int, default=1, help="cases at once; for models that are not on this machine"
+        )
+        parser.add_argument("--targets", action="store_true", help="end with exit code 1 when a target is missed")
         parser.add_argument("--json", action="store_true", dest="as_json", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        self.options = options
         self.as_json = options["as_json"]
-        tenant = _tenant(options["tenant"])
+        if options["jobs"] < 1:
+            raise CommandError("--jobs must be 1 or more.")
+        paths = options["suites"] or sorted(SUITES.glob("*.yaml"))
         try:
-            suite = load_suite(tenant.pk, options["suite"])
-            member = _member(tenant, options["email"]) if options["email"] else enrol_evaluator(tenant)
-            if not self.as_json:
-                self.stdout.write(_row("case", "expected", "got", "ok"))
-            done = run_suite(suite, member, model=options["model"], only=options["only"], report=self._print_outcome)
+            files = [(path, read_file(path)) for path in paths]
+            done = [one for path, file in files if (one := self._run(path, file, alone=len(paths) == 1))]
         except EvaluationError as error:
             raise CommandError(str(error)) from error
+        if not done:
+            raise CommandError("No suite could be run; the lines above say why.")
+        missed = _missed(done)
         if self.as_json:
-            self.stdout.write(json.dumps(_as_json(suite.name, done), ensure_ascii=False))
+            suites = [_as_json(one.file.name, one.execution) for one in done]
+            self.stdout.write(json.dumps(suites[0] if len(paths) == 1 else {"suites": suites}, ensure_ascii=False))
         else:
-            self._print_summary(done)
+            for one in done if len(paths) == 1 else []:
+                self._print_summary(one.execution)
+            self._print_failed(done, hidden=len(paths) > 1)
+            self._print_table(done)
+            self._print_targets(missed)
+        if missed and options["targets"]:
+            raise SystemExit(1)
+
+    def _run(self, path: Path, file: SuiteFile, *, alone: bool) -> Done | None:
+        """The suite, run; None when it can't be here, which one line tells."""
+        model = self.options["model"] or settings.NLOPS_MODEL
+        skipped = _unreadable(file, model)
+        if file.spec and not public_spec(file.spec).is_file():
+            skipped = f"needs {file.spec} in the public data: set NLOPS_DATA_DIR"
+        if skipped:
+            self.stderr.write(f"{file.name} is left out: {skipped}.")
+            return None
+        with self._stage(file) as stage:
+            suite = load_suite(stage.tenant.pk, path)
+            only = self.options["only"]
+            if not alone and not any(only.casefold() in case.name.casefold() for case in file.cases):
+                return None
+            quiet = self.as_json or (file.held_out and not alone)
+            if not quiet:
+                self.stdout.write(f"\n{file.name}\n" + _row("case", "expected", "got", "ok"))
+            execution = run_suite(
+                suite,
+                stage.member,
+                model=self.options["model"],
+                only=only,
+                approver=stage.approver,
+                jobs=self.options["jobs"],
+                report=(lambda outcome: None) if quiet else self._print_outcome,
+            )
+        return Done(file, execution)
+
+    @contextmanager
+    def _stage(self, file: SuiteFile) -> Iterator[Stage]:
+        if file.spec:
+            with stand_in_stage(file.product, public_spec(file.spec)) as stage:
+                yield stage
+            return
+        tenant = _tenant(self.options["tenant"])
+        email = self.options["email"]
+        yield Stage(tenant, _member(tenant, email) if email else enrol_evaluator(tenant))
 
     def _print_outcome(self, outcome: Outcome) -> None:
-        if self.as_json:
-            return
-        got = [call.operation + _shown(call.arguments) for call in outcome.seen.calls]
-        asked = [f"asks {', '.join(outcome.seen.asked)}"] if outcome.seen.asked else []
-        shown = "; ".join([outcome.seen.status, *asked, *got])
-        self.stdout.write(
-            _row(outcome.case.name, _expected(outcome.case.expected), shown, "ok" if outcome.is_ok else "NO")
-        )
+        good = "ok" if outcome.is_ok else "NO"
+        self.stdout.write(_row(outcome.case.name, _expected(outcome.case.expected), _got(outcome), good))
         for one in outcome.measured:
             if one.value < 1:
                 self.stdout.write(f"    {one.metric}: {one.why}")
@@ -73,6 +150,89 @@ class Command(BaseCommand):
                 self.stdout.write(f"  {name:<10} {one['passed']:>3} of {one['of']:>3}  {one['share']:.0%}")
         seconds = summary["seconds"]
         self.stdout.write(f"  seconds    median {seconds['median']}, at most {seconds['most']}")
+
+    def _print_failed(self, done: Sequence[Done], *, hidden: bool) -> None:
+        """What was asked in each failed case and what happened instead; `hidden`: nothing of what is held out."""
+        for one in done:
+            failed = [outcome for outcome in one.outcomes if not outcome.is_ok]
+            if one.file.held_out and hidden:
+                self.stdout.write(f"\n{one.file.name}: {len(failed)} of {len(one.outcomes)} cases failed (held out).")
+                continue
+            if failed:
+                self.stdout.write(f"\n{one.file.name}: {len(failed)} of {len(one.outcomes)} cases failed:")
+            for outcome in failed:
+                why = "; ".join(f"{m.metric}: {m.why}" for m in outcome.measured if m.value < 1)
+                self.stdout.write(f"  {outcome.case.name}: “{' → '.join(outcome.case.turns)}”\n      {why}")
+                self.stdout.write(f"      {_got(outcome)}: {outcome.seen.text[:150]}")
+
+    def _print_table(self, done: Sequence[Done]) -> None:
+        """A row for each suite, then all that are seen, all that are held out, and all."""
+        self.stdout.write(f"\nWith {done[0].execution.run.model}:\n")
+        heads = "".join(f"{head:>16}" for head in _COLUMNS.values())
+        self.stdout.write(f"{'suite':<20}{'cases':>7}{heads}{'s (p50)':>9}{'tokens':>9}{'cost':>9}")
+        rows = [(one.file.name, one.outcomes) for one in done]
+        for name, outcomes in [*rows, *_groups(done).items()] if len(done) > 1 else rows:
+            self.stdout.write(_table_row(name, outcomes))
+
+    def _print_targets(self, missed: Sequence[str]) -> None:
+        shares = ", ".join(f"{_COLUMNS[name]} ≥ {share:.0%}" for name, share in TARGETS.items() if share < 1)
+        self.stdout.write(f"\nTargets, of all and of what is held out: {shares}, invented 0.")
+        self.stdout.write(f"Missed: {'; '.join(missed)}." if missed else "All are reached.")
+
+
+def _groups(done: Sequence[Done]) -> dict[str, list[Outcome]]:
+    """The outcomes of all suites, and of those that are held out."""
+    held_out = [outcome for one in done if one.file.held_out for outcome in one.outcomes]
+    everything = [outcome for one in done for outcome in one.outcomes]
+    return ({"held out": held_out} if held_out else {}) | {"all": everything}
+
+
+def _missed(done: Sequence[Done]) -> list[str]:
+    """The targets that are missed, in words."""
+    missed = []
+    for group, outcomes in _groups(done).items():
+        summary = summarise([outcome.measured for outcome in outcomes])
+        for metric, target in TARGETS.items():
+            found = summary.get(metric)
+            if found and found["share"] < target:
+                shown = f"{found['of'] - found['passed']}" if metric == "grounded" else f"{found['share']:.1%}"
+                missed.append(f"{group}: {_COLUMNS[metric]} {shown}")
+    return missed
+
+
+def _table_row(name: str, outcomes: Sequence[Outcome]) -> str:
+    summary = summarise([outcome.measured for outcome in outcomes])
+    cells = ""
+    for metric in _COLUMNS:
+        found = summary.get(metric)
+        if not found:
+            cell = "-"
+        elif metric == "grounded":
+            cell = f"{found['of'] - found['passed']} in {found['of']}"
+        else:
+            cell = f"{found['passed']}/{found['of']} {found['share']:6.1%}"
+        cells += f"{cell:>16}"
+    seconds = statistics.median(outcome.seconds for outcome in outcomes)
+    tokens, cost = sum(o.tokens for o in outcomes), sum(o.cost for o in outcomes)
+    spent = f"{tokens or '-':>9}{f'{cost / 1e6:.4f}' if cost else '-':>9}"
+    return f"{name:<20}{len(outcomes):>7}{cells}{seconds:>9.2f}{spent}"
+
+
+def _unreadable(file: SuiteFile, model: str) -> str:
+    """Why the model can't be asked in the suite's language, "" when it can."""
+    try:
+        languages = model_from_spec(model).languages
+    except ModelConfigurationError:
+        return ""  # told when the suite is run
+    if languages is None or file.language in languages:
+        return ""
+    return f"{model} does not read its language ({file.language})"
+
+
+def _got(outcome: Outcome) -> str:
+    calls = [call.operation + _shown(call.arguments) for call in outcome.seen.calls]
+    asked = [f"asks {', '.join(outcome.seen.asked)}"] if outcome.seen.asked else []
+    return "; ".join([outcome.seen.status, *asked, *calls])
 
 
 def _tenant(slug: str) -> Tenant:
