@@ -287,6 +287,7 @@ def _as_json(suite: str, done: Execution) -> dict[str, Json]:
         "cases": [
             {
                 "name": outcome.case.name,
+                "turns": outcome.case.turns,
                 "ok": outcome.is_ok,
                 "status": outcome.seen.status,
                 "scores": {one.metric: one.value for one in outcome.measured},
@@ -295,6 +296,8 @@ def _as_json(suite: str, done: Execution) -> dict[str, Json]:
                 "asked": list(outcome.seen.asked),
                 "text": outcome.seen.text,
                 "seconds": outcome.seconds,
+                "tokens": outcome.tokens,
+                "cost": outcome.cost,
                 "conversation": str(outcome.conversation_id or ""),
             }
             for outcome in done.outcomes
