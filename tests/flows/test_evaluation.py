@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import json
 import textwrap
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from accounts.context import tenant_context
-from accounts.models import Member, MemberRole
+from accounts.models import Member, MemberRole, Tenant
 from accounts.throttle import Throttled
 from conversations.flows.ask import ask
 from conversations.models import Approval, Call, Conversation, Flag, Run
@@ -21,7 +22,7 @@ from evaluation.flows.run_suite import SuiteNotRunnable, run_suite
 from evaluation.models import Case, EvaluationRun, Score, Suite
 from nlops.core.types import Completion, Role, ToolCall
 from nlops.llm.registry import model_from_spec
-from specs.models import ToolPolicy
+from specs.models import SpecVersion, ToolPolicy
 from tests.conftest import make_people
 from tests.journeys import connect_product
 
@@ -259,3 +260,94 @@ def test_a_suite_may_have_more_turns_than_a_member_may_send_in_a_minute(acme, sc
             ask(member, "Write a poem")
         with pytest.raises(Throttled):
             ask(member, "Write a poem")
+
+
+# --- several suites, stand-ins, targets -------------------------------------------------------------------------
+
+LIBRARY_SUITE = """
+held_out: true
+product: {name: Library, spec: specs/library.yaml}
+cases:
+  - name: a book goes
+    turns: Delete the book 7
+    expect: {operation: "DELETE /books/{id}", arguments: {id: "7"}, status: answered}
+  - name: no books
+    turns: Write a poem
+    expect: {not_called: true, status: refused}
+"""
+
+
+@pytest.fixture
+def library_file(tmp_path, monkeypatch):
+    """A suite over the description of a product that nobody runs."""
+    monkeypatch.setenv("NLOPS_DATA_DIR", str(Path(__file__).parents[1]))
+    monkeypatch.setitem(SCRIPT, "Delete the book 7", ("delete_books_by_id", {"id": "7"}))
+    path = tmp_path / "library.yaml"
+    path.write_text(LIBRARY_SUITE)
+    return path
+
+
+def test_before_a_stand_in_yes_is_said_and_the_write_is_executed(transactional_db, clean_cache, scripted, library_file):
+    for _ in range(2):  # a second time the product is known, and the stand-in answers elsewhere
+        found = json.loads(evaluate(library_file, "--json", "--model", "scripted"))
+        book = found["cases"][0]
+        assert book["ok"], book
+        assert book["calls"][0]["status"] == "succeeded"
+        assert found["summary"]["cases"] == {"passed": 2, "of": 2, "share": 1.0}
+    tenant = Tenant.objects.get(slug="evaluation-library")
+    with tenant_context(tenant.pk):
+        decided = Approval.objects.values_list("decided_by__user__email", flat=True)
+        assert list(decided) == ["evaluation-operator@evaluation-library.invalid"] * 2
+        assert SpecVersion.objects.count() == 1
+
+
+def test_a_suite_whose_description_is_not_here_is_left_out_with_one_line(
+    acme, scripted, library_file, suite_file, monkeypatch, capsys
+):
+    monkeypatch.setenv("NLOPS_DATA_DIR", "nowhere")
+    errors = io.StringIO()
+    output = io.StringIO()
+    call_command("evaluate", str(library_file), str(suite_file), "--model", "scripted", stdout=output, stderr=errors)
+    assert errors.getvalue().strip() == (
+        "library is left out: needs specs/library.yaml in the public data: set NLOPS_DATA_DIR."
+    )
+    with pytest.raises(CommandError, match="No suite could be run"):
+        evaluate(library_file, "--model", "scripted")
+
+
+def test_the_table_counts_what_is_held_out_apart_and_tells_nothing_else_of_it(acme, scripted, library_file, suite_file):
+    text = evaluate(library_file, suite_file, "--model", "scripted")
+    rows = {
+        line.split()[0]: line.split() for line in text.splitlines() if line.startswith(("small ", "library ", "all "))
+    }
+    assert rows["library"][1:4] == ["2", "1/1", "100.0%"]
+    assert rows["small"][1:4] == ["7", "5/6", "83.3%"]
+    assert rows["all"][1:4] == ["9", "6/7", "85.7%"]
+    assert "library: 0 of 2 cases failed (held out)." in text
+    assert "a book goes" not in text
+    assert "the model is wrong here: “Show the groups”" in text
+    assert "Missed: all: operation 85.7%." in text
+
+
+def test_a_missed_target_is_the_exit_code_where_targets_are_asked_for(acme, scripted, suite_file):
+    with pytest.raises(SystemExit) as ended:
+        evaluate(suite_file, "--model", "scripted", "--targets")
+    assert ended.value.code == 1
+    assert "All are reached." in evaluate(suite_file, "--model", "scripted", "--targets", "--only", "group")
+
+
+def test_several_cases_run_at_once_with_the_same_result(acme, scripted, suite_file):
+    found = json.loads(evaluate(suite_file, "--json", "--model", "scripted", "--jobs", "3"))
+    assert [case["name"] for case in found["cases"] if not case["ok"]] == ["the model is wrong here"]
+    assert found["summary"]["cases"] == {"passed": 6, "of": 7, "share": 0.8571}
+
+
+def test_a_suite_in_a_language_that_the_model_does_not_read_is_left_out(acme, scripted, tmp_path, monkeypatch):
+    monkeypatch.setattr(Scripted, "languages", frozenset({"en"}))
+    monkeypatch.setattr("evaluation.management.commands.evaluate.model_from_spec", lambda spec: Scripted())
+    path = tmp_path / "korean.yaml"
+    path.write_text("language: ko\ncases: [{name: a, turns: x, expect: {status: refused}}]")
+    errors = io.StringIO()
+    with pytest.raises(CommandError, match="No suite could be run"):
+        call_command("evaluate", str(path), "--model", "scripted", stdout=io.StringIO(), stderr=errors)
+    assert "korean is left out: scripted does not read its language (ko)." in errors.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -9,11 +10,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from evaluation.expectations import Expectation, ExpectationError, fits, period
-from evaluation.flows.load_suite import SuiteError, read_suite
+from evaluation.flows.load_suite import SuiteError, read_file, read_suite
 from evaluation.metrics import Measured, Observation, ObservedCall, measure, summarise
 from nlops.core.types import Effect, Provenance, ProvenanceKind
 
 NOW = datetime(2026, 11, 23, 14, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+SUITES = Path(__file__).parents[2] / "evaluation" / "suites"
+ONE_CASE = "cases: [{name: a, turns: x, expect: {status: answered}}]\n"
 SAID = Provenance(ProvenanceKind.SAID, place=(0, 5), text="user1")
 
 
@@ -51,6 +54,39 @@ def test_a_wrong_argument_fails_the_arguments_alone():
 def test_anything_but_the_expected_operation_fails_operation_and_arguments(calls):
     expect = {"operation": "get_user", "arguments": {"username": "user1"}}
     assert scores(expect, Observation("answered", calls)) == {"operation": 0, "arguments": 0}
+
+
+def test_an_operation_may_be_named_by_its_method_and_path():
+    seen = Observation("answered", [replace(call(), key="GET /users/{username}")])
+    assert scores({"operation": "GET /users/{username}"}, seen) == {"operation": 1}
+    assert scores({"operation": "GET /users"}, seen) == {"operation": 0}
+
+
+def test_reads_that_are_not_expected_count_unless_the_case_lets_them():
+    write = call("delete_user", Effect.DESTRUCTIVE, username="user1")
+    seen = Observation("approving", [call("list_users"), write], said=["user1"])
+    expect = {"operation": "delete_user", "arguments": {"username": "user1"}}
+    assert scores(expect, seen)["operation"] == 0
+    assert scores({**expect, "other_reads": True}, seen) == {"operation": 1, "arguments": 1, "grounded": 1}
+    writes = replace(seen, calls=[write, write])
+    assert scores({**expect, "other_reads": True}, writes)["operation"] == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "operations", "value"),
+    [
+        ("confirming", ["create_group"], 1),
+        ("confirming", ["create_group", "add_group_member"], 1),
+        ("answered", ["create_group"], 0),
+        ("confirming", ["add_group_member"], 0),
+        ("confirming", [], 0),
+    ],
+)
+def test_what_comes_after_a_yes_need_not_be_planned_where_the_case_says_so(status, operations, value):
+    calls = [{"operation": "create_group"}, {"operation": "add_group_member"}]
+    seen = Observation(status, [call(name) for name in operations])
+    assert scores({"calls": calls, "until_yes": True}, seen)["operation"] == value
+    assert scores({"calls": calls}, seen)["operation"] == (len(operations) == 2)
 
 
 def test_a_chain_must_come_in_its_order():
@@ -230,6 +266,13 @@ def test_an_expectation_that_cannot_be_measured_names_the_key(data, key):
         ("name: x", "suite.yaml must hold a list of cases"),
         ("[]", "suite.yaml must hold a list of cases"),
         ("- hello", "suite.yaml, case 1: must be a mapping"),
+        ("cases: []", "suite.yaml must hold a list of cases"),
+        (ONE_CASE + "held: true", "suite.yaml, held: is unknown here"),
+        ("cases: [hello]", "suite.yaml, case 1: must be a mapping"),
+        (ONE_CASE + "held_out: false", "suite.yaml, held_out: can only be true"),
+        (ONE_CASE + "language: Korean", "suite.yaml, language: must be an ISO 639-1 code"),
+        (ONE_CASE + "product: {name: Shop}", "suite.yaml, product: must be a mapping with name and spec"),
+        (ONE_CASE + "product: {name: Shop, spec: ../shop.json}", "suite.yaml, product.spec: must be a path below"),
         ("- {turns: x, expect: {status: answered}}", "suite.yaml, case 1, name: must be a text"),
         ("- {name: a, expect: {status: answered}}", "case “a”, turns: must be"),
         ("- {name: a, turns: [x, 7], expect: {status: answered}}", "case “a”, turns: must be"),
@@ -258,8 +301,28 @@ def test_a_file_that_is_no_text_is_told(tmp_path):
         read_suite(path)
 
 
+def test_a_file_tells_its_product_and_that_it_is_held_out(tmp_path):
+    path = tmp_path / "suite.yaml"
+    path.write_text(ONE_CASE + "held_out: true\nproduct: {name: Shop, spec: specs/shop.json}")
+    file = read_file(path)
+    assert (file.name, file.product, file.spec, file.held_out) == ("suite", "Shop", "specs/shop.json", True)
+    assert [case.name for case in file.cases] == ["a"]
+
+
+def test_the_suites_over_four_products_are_large_and_a_third_of_them_is_held_out():
+    files = [read_file(path) for path in SUITES.glob("*.yaml") if path.stem != "demo"]
+    cases = [case for file in files for case in file.cases]
+    expectations = [Expectation.from_json(case.expected) for case in cases]
+    assert len({file.spec for file in files}) >= 4
+    assert len(cases) >= 190
+    assert sum(e.statuses == {"refused"} for e in expectations) >= 35
+    assert sum(e.asks is not None for e in expectations) >= 25
+    held_out = sum(len(file.cases) for file in files if file.held_out)
+    assert 0.3 < held_out / len(cases) < 0.36
+
+
 def test_the_demos_suite_can_be_read_and_has_every_kind_of_case():
-    cases = read_suite(Path(__file__).parents[2] / "evaluation" / "suites" / "demo.yaml")
+    cases = read_suite(SUITES / "demo.yaml")
     assert len(cases) >= 45
     expectations = [Expectation.from_json(case.expected) for case in cases]
     assert sum(e.statuses == {"refused"} for e in expectations) >= 8
