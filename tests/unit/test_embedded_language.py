@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
+from nlops.core import wording
 from nlops.core.provenance import Sources, invented, trace
 from nlops.core.tools import OWN_TOOLS
 from nlops.core.types import Tool
@@ -188,3 +190,28 @@ def test_an_attribute_is_no_name() -> None:
     assert plain(Talk().say("users whose department is Sales")) == ("list_users", {"department": "Sales"})
     assert plain(Talk().say("delete the user whose email is a@b.example")) == ("delete_user", {})
     assert plain(Talk().say("delete the user whose name is bob")) == ("delete_user", {"username": "bob"})
+
+
+@pytest.mark.parametrize(
+    ("request_", "operation", "arguments"),
+    [
+        ("Can you look up henry?", "get_user", {"username": "henry"}),
+        ("take grace out of Engineering", "remove_group_member", {"username": "grace", "name": "Engineering"}),
+        ("put ivan into Finance", "add_group_member", {"username": "ivan", "name": "Finance"}),
+        ("shwo me the groups", "list_groups", {}),
+    ],
+)
+def test_usual_turns_of_phrase(request_: str, operation: str, arguments: dict[str, str]) -> None:
+    assert plain(Talk().say(request_)) == (operation, arguments)
+
+
+@pytest.mark.parametrize("request_", ["enable subtitles", "how many people live in Berlin"])
+def test_words_that_nothing_accounts_for_are_refused(request_: str) -> None:
+    assert plain(Talk().say(request_))[0] == "refuse"
+
+
+def test_a_long_text_is_read_in_linear_time() -> None:
+    known = wording.Vocabulary(frozenset({"user", "group"}))
+    begin = time.perf_counter()
+    wording.analyse("foo bar baz " * 1000, known)
+    assert time.perf_counter() - begin < 1  # it took seven seconds when it was quadratic
