@@ -580,10 +580,12 @@ def _cancelled(step: Transition, event: Cancelled, context: Context) -> None:
         return
     state.stopping = True
     under_way = next((call for call in state.calls if call.status is CallStatus.SENT), None)
-    if under_way is None:
-        _stop(step, context, say("stopped"))
-    else:
+    if under_way is not None:
         step.record("progress", text=say("stopping", title=_title(context, under_way)))
+        return
+    unsure = next((call for call in state.calls if call.status in _OPEN and call.maybe_done), None)
+    outcome = f" {say('stopped_in_doubt', title=_title(context, unsure))}" if unsure else ""
+    _stop(step, context, f"{say('stopped')}{outcome}")
 
 
 def _stopped_after(
@@ -927,7 +929,7 @@ def _give_up(step: Transition, call: CallRecord, message: str) -> None:
 def _end_call(call: CallRecord, status: CallStatus, error: str) -> None:
     """The call was not done, as far as this try goes; an earlier one of which nothing is known leaves it in doubt."""
     call.status = CallStatus.IN_DOUBT if call.maybe_done else status
-    call.error = f"{error} {say('not_known')}" if call.maybe_done else error
+    call.error = f"{error} {say('not_known')}".strip() if call.maybe_done else error
 
 
 # --- questions ------------------------------------------------------------------------------------------------

@@ -9,8 +9,10 @@ import subprocess
 import sys
 from datetime import timedelta
 
+import psycopg
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
 from accounts.context import tenant_context
@@ -29,6 +31,40 @@ import sys, django
 django.setup()
 from conversations.flows.advance import work_on
 work_on(sys.argv[1], sys.argv[2])
+"""
+
+
+#: A worker that kills itself when it comes to a place for the nth time.
+DYING_WORKER = """
+import os, signal, sys, django
+django.setup()
+from conversations.flows import advance, perform
+tenant, run, place, times = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+
+def die(*args, **kwargs):
+    global times
+    times -= 1
+    if not times:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def wrapped(owner, name, before=False):
+    real = getattr(owner, name)
+    def act(*args, **kwargs):
+        if before:
+            die()
+        found = real(*args, **kwargs)
+        if not before:
+            die()
+        return found
+    setattr(owner, name, act)
+
+match place:
+    case "claim, committed": wrapped(advance, "_claim")
+    case "claim, before its commit" | "outcome, before its commit": wrapped(advance, "_take_up")
+    case "outcome, committed": wrapped(advance, "_accept")
+    case "call, before it goes out": wrapped(perform, "call_operation", before=True)
+    case "call, answered": wrapped(perform, "call_operation")
+advance.work_on(tenant, run)
 """
 
 
@@ -63,7 +99,7 @@ def start_worker(test_database, chat):
     """A worker process of its own on one run."""
     started = []
 
-    def start(run: Run) -> subprocess.Popen[bytes]:
+    def start(run: Run, place: str = "", times: int = 1) -> subprocess.Popen[bytes]:
         environment = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "nlops.settings",
@@ -76,7 +112,13 @@ def start_worker(test_database, chat):
             "NLOPS_MODEL": settings.NLOPS_MODEL,
         }
         started.append(
-            subprocess.Popen([sys.executable, "-c", WORKER, str(run.tenant_id), str(run.pk)], env=environment)
+            subprocess.Popen(
+                [
+                    *(sys.executable, "-c", DYING_WORKER if place else WORKER),
+                    *(str(run.tenant_id), str(run.pk), place, str(times)),
+                ],
+                env=environment,
+            )
         )
         return started[-1]
 
@@ -188,3 +230,63 @@ def test_a_step_that_kills_its_worker_every_time_ends_the_run_and_does_not_turn_
         if chat.status == "failed":
             break
     assert chat.status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("place", "times"),
+    [
+        ("claim, before its commit", 1),
+        ("claim, committed", 1),
+        ("call, before it goes out", 1),
+        ("call, answered", 1),
+        ("outcome, before its commit", 2),
+        ("outcome, committed", 1),
+    ],
+)
+def test_killed_at_each_place_of_a_step_the_write_is_done_once_and_told(
+    chat, demo_product, start_worker, unique, place, times
+):
+    chat.say(f"Create a user named {unique}").reply(password=PASSWORD)
+    chat.confirm(work=False)
+    worker = start_worker(chat.run, place, times)
+    assert worker.wait(60) == -signal.SIGKILL, "it did not come to that place"
+    chat.work()
+    assert chat.status == "answered", chat.answer
+    assert demo_product.api("GET", f"/users/{unique}").status == 200
+    entries = demo_product.api("GET", f"/audit-log?action=create_user&target={unique}").json()["items"]
+    assert len([entry for entry in entries if entry["target"] == unique]) == 1
+
+
+def test_the_database_goes_away_while_the_product_works_and_the_outcome_is_not_lost(
+    chat, product, start_worker, unique, test_database, postgres_admin_url, demo_product
+):
+    chat.say("List all groups")  # the token for what follows
+    chat.say(f"Create a user named {unique}").reply(password=PASSWORD)
+    chat.confirm(work=False)
+    product.be_late("POST", 2)
+    worker = start_worker(chat.run)
+    assert product.done.wait(30)
+    with psycopg.connect(postgres_admin_url, autocommit=True) as admin:
+        cut = admin.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = %s AND pid <> %s",
+            [test_database.name, connection.connection.info.backend_pid],
+        ).fetchone()
+    assert cut is not None
+    assert cut[0] >= 1, "the worker's connection was to be cut"
+    assert worker.wait(60) == 0
+    with tenant_context(chat.tenant_id):
+        chat.run.refresh_from_db()
+        assert Attempt.objects.filter(call__run=chat.run).count() == 1
+    assert chat.status == "answered", chat.answer
+
+
+def test_three_workers_that_are_told_of_one_run_send_its_write_once(chat, product, start_worker, unique):
+    chat.say(f"Create a user named {unique}").reply(password=PASSWORD)
+    chat.confirm(work=False)
+    product.be_late("POST", 1)
+    workers = [start_worker(chat.run) for _ in range(3)]
+    assert [worker.wait(90) for worker in workers] == [0, 0, 0]
+    with tenant_context(chat.tenant_id):
+        chat.run.refresh_from_db()
+    assert chat.status == "answered", chat.answer
+    assert [seen for seen in product.seen if seen == ("POST", "/users")] == [("POST", "/users")]

@@ -553,7 +553,9 @@ def test_a_repetition_that_does_not_get_there_leaves_the_call_in_doubt():
 
 
 def test_a_run_that_is_stopped_before_the_repetition_leaves_the_call_in_doubt():
-    assert lost_once().tell(Cancelled()).call.status is CallStatus.IN_DOUBT
+    run = lost_once().tell(Cancelled())
+    assert run.call.status is CallStatus.IN_DOUBT
+    assert "not known whether the product did it" in run.state.answer.text
 
 
 def test_a_repetition_that_the_policy_forbids_by_now_leaves_the_call_in_doubt():
