@@ -27,6 +27,8 @@ The cases may stand under `cases:` in a mapping that also holds:
 
     product: {name: TMDB, spec: specs/tmdb.json}  # a public description under NLOPS_DATA_DIR: the suite gets a tenant
                                                   # of its own with a stand-in of the product (see stand_in.py)
+    blind: true                                   # written without a look at how requests are understood: the
+                                                  # targets are for these suites
     held_out: true                                # counted apart: nobody looks at it who improves what is measured
     language: ko                                  # only run with models that read it
 
@@ -52,7 +54,8 @@ from nlops.core.types import Json
 #: Bytes of a suite's file.
 MAX_BYTES = 1_000_000
 _CASE_KEYS = ("name", "turns", "expect")
-_HEAD_KEYS = ("product", "held_out", "language", "cases")
+_HEAD_KEYS = ("product", "blind", "held_out", "language", "cases")
+_SWITCHES = ("blind", "held_out")
 
 
 class SuiteError(EvaluationError):
@@ -78,6 +81,8 @@ class SuiteFile:
     product: str = ""
     #: its description, relative to NLOPS_DATA_DIR
     spec: str = ""
+    #: written by somebody who had not seen how requests are understood
+    blind: bool = False
     held_out: bool = False
     #: ISO 639-1 code
     language: str = "en"
@@ -138,11 +143,12 @@ def _head(head: dict[str, Json], file: str) -> dict[str, Any]:
     for key in head:
         if key not in _HEAD_KEYS:
             raise SuiteError(f"{file}, {key}: is unknown here; known are {', '.join(_HEAD_KEYS)}.")
-    if head.get("held_out", True) is not True:
-        raise SuiteError(f"{file}, held_out: can only be true; leave it out otherwise.")
+    for key in _SWITCHES:
+        if head.get(key, True) is not True:
+            raise SuiteError(f"{file}, {key}: can only be true; leave it out otherwise.")
     if not re.fullmatch("[a-z]{2}", str(head.get("language", "en"))):
         raise SuiteError(f"{file}, language: must be an ISO 639-1 code such as ko.")
-    found: dict[str, Any] = {"held_out": "held_out" in head, "language": head.get("language", "en")}
+    found: dict[str, Any] = {key: key in head for key in _SWITCHES} | {"language": head.get("language", "en")}
     if "product" in head:
         product = head["product"]
         texts = isinstance(product, dict) and all(isinstance(text, str) and text for text in product.values())
