@@ -45,6 +45,12 @@ _REQUEST = re.compile(
 
 
 def _is_another_request(text: str, question: Question) -> bool:
-    """Whether the person went on to something else; a free text may begin with any word."""
+    """Whether the person went on to something else; a free text may begin with any word.
+
+    A sentence is no password: one that is made of words belongs into the hidden field.
+    """
+    if question.secret:
+        words = text.split()
+        return len(words) > 3 or (len(words) > 1 and bool(_REQUEST.match(text)))
     free = question.name == "answer" or re.search(r"descr|comment|reason|message|title|text|note", question.name, re.I)
-    return not free and not question.secret and bool(_REQUEST.match(text))
+    return not free and bool(_REQUEST.match(text))

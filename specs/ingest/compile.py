@@ -106,6 +106,11 @@ def argument_schema(schema: Schema, definitions: Mapping[str, Json], names: Iter
     return {**schema, "$defs": needed} if needed else dict(schema)
 
 
+#: An argument that only repeats the token of the sign-in.
+_TOKEN_NAME: Final = re.compile(r"token|access_?token|auth_?token|authorization", re.IGNORECASE)
+_TOKEN_WORDS: Final = re.compile(r"\b(?:authenticat|authoriz|authoris|bearer|access token|oauth)", re.IGNORECASE)
+
+
 def compile_document(document: Document) -> CompiledSpec:
     """Compile every operation of the document. Raises SpecError when not a single one can be used."""
     return _Compiler(document).compile()
@@ -369,14 +374,19 @@ class _Compiler:
         return parameter.get("schema", {})
 
     def _is_credential(self, argument: Argument) -> bool:
-        """Whether the connection supplies it: a parameter that repeats an API key of the security schemes."""
-        return any(
-            isinstance(scheme, dict)
-            and scheme.get("type") == "apiKey"
+        """Whether the connection supplies it: a parameter that repeats what the security schemes say."""
+        schemes = [scheme for scheme in self._schemes.values() if isinstance(scheme, dict)]
+        if any(
+            scheme.get("type") == "apiKey"
             and scheme.get("in") == argument.place
             and _text(scheme.get("name")).lower() == argument.name.lower()
-            for scheme in self._schemes.values()
-        )
+            for scheme in schemes
+        ):
+            return True
+        # Some descriptions (Slack's) have the token of their OAuth scheme as an argument of every operation, too.
+        signs_in = any(scheme.get("type") in ("oauth2", "openIdConnect", "http") for scheme in schemes)
+        described = _text(argument.schema.get("description")) if isinstance(argument.schema, dict) else ""
+        return signs_in and bool(_TOKEN_NAME.fullmatch(argument.name)) and bool(_TOKEN_WORDS.search(described))
 
     # --- bodies ---
 
@@ -385,7 +395,8 @@ class _Compiler:
             body.schema, self._store, self._resolver, refs, required=body.required, styles=body.styles
         )
         for argument in arguments:
-            table.add(argument)
+            if not self._is_credential(argument):
+                table.add(argument)
         return view
 
     def _body(self, source: _Source, parameters: list[tuple[str, dict[str, Json]]]) -> _Body | None:

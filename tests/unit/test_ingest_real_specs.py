@@ -61,3 +61,12 @@ def test_json_and_yaml_of_the_same_description_compile_alike():
 def test_a_description_in_several_files_is_told_to_be_bundled():
     with pytest.raises(SpecError, match=r"several files: it refers to authentication\.yml"):
         compile_document(load_document((DATA / "conjur/openapi.yml").read_bytes(), "openapi.yml"))
+
+
+@needs_data
+def test_the_token_of_the_sign_in_is_no_argument_and_another_token_is():
+    compiled = compile_document(load_document((DATA / "slack.json").read_bytes(), "slack.json"))
+    tokens = [operation.name for operation in compiled.operations if "token" in operation.schema["properties"]]
+    assert len(tokens) <= 2, tokens
+    compiled = compile_document(load_document((DATA / "github.json").read_bytes(), "github.json"))
+    assert any("access_token" in operation.schema["properties"] for operation in compiled.operations)

@@ -28,3 +28,12 @@ DESCRIPTION = Question("description", "Description")
 )
 def test_the_words_give_the_values_or_are_another_request(text, questions, values):
     assert parse_reply(text, questions) == values
+
+
+@pytest.mark.parametrize("text", ["never mind, show me his groups instead", "show bob", "and what about the other one"])
+def test_a_sentence_is_no_password(text):
+    assert parse_reply(text, [Question("password", "Password", secret=True)]) is None
+
+
+def test_a_word_that_is_typed_for_a_password_is_one():
+    assert parse_reply("Show-me-1!", [Question("password", "Password", secret=True)]) == {"password": "Show-me-1!"}
