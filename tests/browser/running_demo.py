@@ -75,6 +75,11 @@ class RunningDemo:
                     found.append(child)
         return sorted(found, key=lambda process: -process.pid)
 
+    def broker(self) -> psutil.Process:
+        """The process of Valkey: queue, pings and cache."""
+        mine = psutil.Process(self.process.pid).children(recursive=True)
+        return next(process for process in mine if "valkey" in process.name())
+
     def logs(self) -> str:
         """Everything that was logged."""
         return "\n".join(path.read_text(errors="replace") for path in (self.var / "log").glob("*.log"))

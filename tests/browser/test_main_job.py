@@ -242,6 +242,21 @@ def test_a_worker_that_is_killed_during_a_call_is_replaced_and_the_conversation_
     assert demo.ask("List all groups")["status"] == "answered"
 
 
+def test_the_broker_is_killed_during_a_call_and_the_outcome_is_told(demo):  # noqa: F811
+    results: list[dict] = []
+    before = _sent(demo).count("/system/maintenance")
+    asking = threading.Thread(target=lambda: results.append(demo.ask("Run the maintenance job", "--confirm")))
+    asking.start()
+    deadline = time.monotonic() + 30
+    while _sent(demo).count("/system/maintenance") == before and time.monotonic() < deadline:
+        time.sleep(0.1)
+    demo.broker().kill()
+    asking.join(120)
+    assert results, "the conversation did not go on"
+    assert results[0]["status"] == "answered", results
+    assert demo.ask("List all groups")["status"] == "answered", "the workers are told of new runs again"
+
+
 def _sent(demo: RunningDemo) -> str:  # noqa: F811
     """The calls that workers have recorded as sent; "calling" is told before, when nothing can be in doubt yet."""
     url = next(
