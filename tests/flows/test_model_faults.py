@@ -13,7 +13,7 @@ from tests.conftest import make_people
 from tests.journeys import Journey, connect_product
 from tests.scripted_server import Reply, ScriptedServer
 
-pytestmark = [pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 FOUND = Reply(calls=[("get_user", {"username": "alice"})])
 TOLD = Reply(text="The last name of alice is Meyer.")

@@ -24,7 +24,7 @@ from tests.conftest import make_people
 from tests.journeys import Journey
 from tests.scripted_server import Reply
 
-pytestmark = [pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 NAME = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}
 BODY = {

@@ -18,6 +18,8 @@ from specs.flows.upload_version import upload_version
 from specs.http import Response
 from specs.models import AuthKind, Connection, Operation, Product
 
+pytestmark = pytest.mark.slow
+
 #: query, rows before, URL → (body, headers)
 Answer = Callable[[dict[str, str], str], tuple[Any, dict[str, str]]]
 

@@ -30,6 +30,8 @@ from specs.flows.upload_version import upload_version
 from specs.models import AuthKind, Connection, Operation, Product
 from tests.conftest import make_people
 
+pytestmark = pytest.mark.slow
+
 SECRET = "S3cret! of the service"
 DESCRIPTION = {
     "openapi": "3.1.0",

@@ -14,7 +14,7 @@ from tests.conftest import make_people
 from tests.journeys import Journey, connect_product
 from tests.scripted_server import Reply
 
-pytestmark = [pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 PASSWORD = "Correct-Horse-7"
 
@@ -146,6 +146,7 @@ def test_a_refused_value_is_repaired_by_the_model_and_told(chat, scripted_server
 
 def test_a_model_server_that_is_away_fails_the_run_with_a_plain_sentence(chat, settings):
     settings.NLOPS_MODEL = "compatible:x@http://127.0.0.1:9/v1"
+    settings.NLOPS_BREAKER_FAILURES = 100
     chat.say("Get the user alice")
     assert chat.status == "failed"
     assert "NLOPS_MODEL" in chat.answer

@@ -29,6 +29,8 @@ from specs.models import AuthKind, Connection, Operation, Product, ToolPolicy
 from tests.conftest import make_people
 from tests.web.conftest import make_run, record
 
+pytestmark = pytest.mark.slow
+
 COUNT = 45
 
 
