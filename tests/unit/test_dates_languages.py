@@ -196,3 +196,12 @@ def test_no_words_crash_and_no_range_is_turned_round(words, now):
         return
     if found.start is not None and found.end is not None:
         assert found.start.astimezone(UTC) <= found.end.astimezone(UTC)
+
+
+@pytest.mark.parametrize(
+    "words", ["until the end of March", "first quarter of 2025", "Monday last week", "yesterday at 25:00",
+              "two days before yesterday", "3월 5일부터 3일간", "3일 동안", "von gestern", "morgen um 24 Uhr", "오늘 24시"]
+)  # fmt: skip
+def test_words_that_are_understood_in_part_only_are_no_date(words):
+    with pytest.raises(DateError):
+        resolve(words, NOW)

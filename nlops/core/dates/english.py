@@ -54,7 +54,7 @@ def resolve(expression: str, now: datetime) -> DateRange:
     if whole is not None:
         return replace(whole, text=expression.strip())
     found = find_expressions(expression, now)
-    if len(found) == 1:
+    if len(found) == 1 and not _CHANGES_IT.search(expression[: found[0].start] + " " + expression[found[0].end :]):
         return found[0].range
     if not found and (day := _absolute(words, now)) is not None:
         return Span(*whole_days(day, day, now), Granularity.DAY).named(expression.strip())
@@ -63,6 +63,14 @@ def resolve(expression: str, now: datetime) -> DateRange:
         f"I can't tell which dates '{shown}' means. Say it like 'yesterday', 'last 3 months', "
         "'since Monday' or 'from 2026-11-01 to 2026-11-05'."
     )
+
+
+#: Words beside a date that would make it another one: to leave them out would be a wrong range without a word.
+_CHANGES_IT: Final = re.compile(
+    r"\b(?:until|before|after|half|quarter|weeks?|days?|months?|start|beginning|middle|end|first|second|third|fourth"
+    r"|(?:mon|tues|wednes|thurs|fri|satur|sun)day|\d+)\b",
+    re.I,
+)
 
 
 def find_expressions(text: str, now: datetime) -> list[FoundDate]:

@@ -124,9 +124,9 @@ def _hour_of(match: re.Match[str]) -> tuple[int, int]:
         return (12 if match["noon"].lower().startswith("mittag") else 0), 0
     hour = int(match["hour"] or match["hour2"])
     minute = int(match["minute"] or match["minute2"] or match["minute3"] or 0)
-    if hour > 24:
+    if hour > 23:
         raise DateError(f"'{match[0].strip()}' is not a time of the day.")
-    return hour % 24, minute
+    return hour, minute
 
 
 def _day_month(match: re.Match[str], frame: Frame) -> Span:
@@ -211,7 +211,8 @@ GERMAN: Final = Grammar(
         re.compile(r"(?P<first>.+?)\s*(?:\s+bis(?:\s+zu[mr])?\s+|–|—|\s-\s)\s*(?P<second>.+)", re.I),
     ),
     opened=(
-        ("since", re.compile(r"(?:seit|ab|von)\s+(?:de[mrn]\s+)?(?P<date>.+?)(?:\s+an)?", re.I)),
+        ("since", re.compile(r"(?:seit|ab)\s+(?:de[mrn]\s+)?(?P<date>.+)", re.I)),
+        ("since", re.compile(r"(?:von|vom)\s+(?P<date>.+?)\s+an", re.I)),
         ("after", re.compile(r"(?:nach|später als|neuer als)\s+(?:de[mrn]\s+)?(?P<date>.+)", re.I)),
         ("before", re.compile(r"(?:vor|früher als|älter als)\s+(?:de[mrn]\s+)?(?P<date>.+)", re.I)),
         (

@@ -94,13 +94,13 @@ def _day_part(match: re.Match[str], frame: Frame) -> Span:
 
 def _hour(match: re.Match[str]) -> tuple[int, int]:
     hour, part = int(match["hour"]), match["half"] or ""
-    if hour > 24 or (part and hour > 12):
+    if hour > 23 or (part and hour > 12):
         raise DateError(f"'{match[0].strip()}' is not a time of the day.")
     if part in ("오후", "저녁", "밤", "낮") and hour < 12 and not (part == "낮" and hour >= 11):
         hour += 12
     elif part in ("오전", "새벽", "아침") and hour == 12:
         hour = 0
-    return hour % 24, 30 if match["half_hour"] else int(match["minute"] or 0)
+    return hour, 30 if match["half_hour"] else int(match["minute"] or 0)
 
 
 _SPAN: Final = (
@@ -148,8 +148,8 @@ KOREAN: Final = Grammar(
             f"(?P<weekday>[{_WEEKDAYS}])요일": lambda m, f: g.weekday(_WEEKDAYS.index(m["weekday"]), f),
             "{span} 전": lambda m, f: g.ago(*_count(m), f),
             "{span} ?(?:후|뒤)": lambda m, f: g.ahead(*_count(m), f),
-            "(?:지난|최근|과거|이전|요) ?{span}(?:간|동안)?": lambda m, f: g.rolling(*_count(m), f),
-            "(?:향후|앞으로|다음) ?{span}(?:간|동안)?": lambda m, f: g.coming(*_count(m), f),
+            "(?:지난|최근|과거|이전|요) ?{span} ?(?:간|동안)?": lambda m, f: g.rolling(*_count(m), f),
+            "(?:향후|앞으로|다음) ?{span} ?(?:간|동안)?": lambda m, f: g.coming(*_count(m), f),
             f"(?:(?P<which>{_any(_DAYS)}) ?)?(?P<part>{_any(_DAY_PARTS)})": _day_part,
             "주말": lambda m, f: g.weekend(0, f),
             "지금|현재": lambda m, f: g.ago(0, "second", f),
@@ -158,7 +158,7 @@ KOREAN: Final = Grammar(
         of_year=_OF_YEAR,
     ),
     ranges=(
-        re.compile(r"(?P<first>.+?)(?:부터|에서)\s*(?P<second>.+?)(?:까지|사이|간)?"),
+        re.compile(r"(?P<first>.+?)(?:부터|에서)\s*(?P<second>.+?)(?:까지|사이)?"),
         re.compile(r"(?P<first>.+?)\s*[~∼〜–—]\s*(?P<second>.+?)(?:까지|사이)?"),
         re.compile(r"(?P<first>.+?)(?:와|과)\s*(?P<second>.+?)\s*사이"),
     ),
@@ -172,5 +172,7 @@ KOREAN: Final = Grammar(
     ),
     hour_of=_hour,
     # 에는, 의, 동안 … say nothing of the date itself.
-    noise=re.compile(r"\s*(?:에는|에서는|에|의|은|는|동안의|동안|중에|중의|중|내의|내에|내|자)$|^(?:약|대략)\s*"),
+    noise=re.compile(
+        r"\s*(?:에는|에서는|에|의|은|는|(?<!일)(?<!일 )(?:동안의|동안|내의|내에|내)|중에|중의|중|자)$|^(?:약|대략)\s*"
+    ),
 )
