@@ -200,7 +200,8 @@ def test_no_words_crash_and_no_range_is_turned_round(words, now):
 
 @pytest.mark.parametrize(
     "words", ["until the end of March", "first quarter of 2025", "Monday last week", "yesterday at 25:00",
-              "two days before yesterday", "3월 5일부터 3일간", "3일 동안", "von gestern", "morgen um 24 Uhr", "오늘 24시"]
+              "two days before yesterday", "3월 5일부터 3일간", "3일 동안", "von gestern", "morgen um 24 Uhr",
+              "오늘 24시"]
 )  # fmt: skip
 def test_words_that_are_understood_in_part_only_are_no_date(words):
     with pytest.raises(DateError):
