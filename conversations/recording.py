@@ -10,8 +10,6 @@ from datetime import timedelta
 import orjson
 from django.conf import settings
 from django.db import connection
-from django.db.models import Max, Subquery, Value
-from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from conversations.channel import ping_after_commit
@@ -19,14 +17,13 @@ from conversations.ledger import add_to_ledger
 from conversations.models import (
     Approval,
     ApprovalStatus,
-    Event,
     EventKind,
     Flag,
     FlagReason,
     Run,
 )
 from conversations.queue import look_at
-from conversations.statements import write_run
+from conversations.statements import insert_events, write_run
 from nlops.core.engine import Record, RunState, Transition, due
 from nlops.core.types import CallRecord, CallStatus, Json, RunStatus, Tool
 from specs.models import Connection
@@ -57,19 +54,7 @@ def append_events(run: Run, records: Sequence[Record]) -> None:
     """Append to the transcript. The conversation must be locked."""
     if not records:
         return
-    of_conversation = Event.objects.filter(conversation_id=run.conversation_id).order_by()
-    last = Coalesce(Subquery(of_conversation.values("conversation_id").annotate(n=Max("sequence")).values("n")), 0)
-    Event.objects.bulk_create(
-        Event(
-            tenant_id=run.tenant_id,
-            conversation_id=run.conversation_id,
-            run=run,
-            sequence=last + Value(offset),
-            kind=EventKind(record.kind),
-            data=record.data,
-        )
-        for offset, record in enumerate(records, 1)
-    )
+    insert_events(run, [{"kind": EventKind(record.kind), "data": record.data} for record in records], timezone.now())
     ping_after_commit(run.conversation_id)
 
 

@@ -68,6 +68,12 @@ def insert_run(run: Run, *, with_conversation: bool, events: Sequence[dict[str, 
         row._state.adding, row._state.db = False, connection.alias
 
 
+def insert_events(run: Run, events: Sequence[dict[str, Json]], now: datetime) -> None:
+    """Append to the transcript; the conversation must be locked."""
+    with connection.cursor() as cursor:
+        cursor.execute(_EVENTS, _event_values(run, events, now))
+
+
 def write_run(
     run: Run,
     *,
