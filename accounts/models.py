@@ -10,6 +10,8 @@ from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.core.exceptions import ValidationError
 from django.db import models
 
+from accounts.fields import OrderedJSONField
+
 
 class UserManager(BaseUserManager["User"]):
     """Users are created by e-mail address."""
@@ -136,3 +138,79 @@ class StaffAccess(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.tenant}: {self.reason}"
+
+
+class ActorKind(models.TextChoices):
+    """Who acted."""
+
+    MEMBER = "member", "A member"
+    STAFF = "staff", "Staff of the platform"
+    NLOPS = "nlops", "nlops itself, or a command"
+    STRANGER = "stranger", "Somebody who is not signed in"
+
+
+class AuditAction(models.TextChoices):
+    """What is audited."""
+
+    SIGNED_IN = "signed_in", "Signed in"
+    SIGN_IN_FAILED = "sign_in_failed", "Failed to sign in"
+    SIGNED_OUT = "signed_out", "Signed out"
+    PASSWORD_CHANGED = "password_changed", "Changed the password"
+    SECOND_FACTOR_CHANGED = "second_factor_changed", "Changed a second factor"
+    CONSENTED = "consented", "Gave consent"
+    MEMBER_CHANGED = "member_changed", "Changed a member"
+    TENANT_CHANGED = "tenant_changed", "Changed the tenant's settings"
+    STAFF_ENTERED = "staff_entered", "Entered the tenant as staff"
+    STAFF_LEFT = "staff_left", "Left the tenant as staff"
+    SPEC_UPLOADED = "spec_uploaded", "Uploaded a spec"
+    VERSION_ACTIVATED = "version_activated", "Activated a spec version"
+    CONNECTION_CHANGED = "connection_changed", "Changed a connection"
+    POLICIES_CHANGED = "policies_changed", "Changed tool policies"
+    EXAMPLE_CHANGED = "example_changed", "Changed an example"
+    PROMPT_ADDED = "prompt_added", "Added a version of the prompt"
+    PROMPT_ACTIVATED = "prompt_activated", "Activated a version of the prompt"
+    APPROVAL_DECIDED = "approval_decided", "Decided an approval"
+    FLAG_RESOLVED = "flag_resolved", "Resolved a flag"
+    EXPORTED = "exported", "Exported data"
+
+
+class AuditEntry(TenantModel):
+    """Who did what to what, from where; append-only, and chained by hashes (RFC 6962's idea in its simplest form).
+
+    The database numbers and chains the rows (`nlops_chain_audit`): whoever inserts one can't choose its place. It
+    names people by the number of their user, not by their e-mail address: that can be erased, this can't.
+    """
+
+    number = models.BigIntegerField(editable=False, default=0, help_text="1, 2, 3 … within the tenant")
+    at = models.DateTimeField(editable=False, auto_now_add=True)
+    actor_kind = models.CharField(max_length=20, choices=ActorKind)
+    user_id = models.BigIntegerField(null=True, help_text="of the user who acted, or on whose name it was tried")
+    role = models.CharField(max_length=20, blank=True, help_text="of the member at that moment")
+    ip = models.CharField(max_length=45, blank=True, help_text="address that the request came from")
+    action = models.CharField(max_length=40, choices=AuditAction)
+    object_kind = models.CharField(max_length=40, blank=True, help_text="such as product, approval")
+    object_id = models.CharField(max_length=64, blank=True)
+    data = OrderedJSONField(default=dict, help_text="what changed; never a secret")
+    previous_hash = models.CharField(max_length=64, editable=False, blank=True)
+    hash = models.CharField(max_length=64, editable=False, blank=True, help_text="SHA-256, in hexadecimal")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "number"], name="audit_number_once_per_tenant")]
+        verbose_name_plural = "audit entries"
+        ordering = ["-number"]
+
+    def __str__(self) -> str:
+        return f"{self.number}: {self.get_action_display()}"
+
+
+class AuditHead(TenantModel):
+    """Where a tenant's chain of audit entries ends; written by the database alone, so that a cut end is seen."""
+
+    number = models.BigIntegerField(default=0)
+    hash = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant"], name="audit_head_once_per_tenant")]
+
+    def __str__(self) -> str:
+        return f"{self.number}: {self.hash}"

@@ -134,6 +134,49 @@ class AppendOnly(Operation):
         return f"Keep the rows of {self.model} as they were written"
 
 
+class ReadOnly(Operation):
+    """The application may only read the table: triggers of the database write it."""
+
+    reversible = True
+    reduces_to_sql = True
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return (type(self).__name__, [self.model], {})
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """The models are as before."""
+
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        self._execute("REVOKE INSERT, UPDATE, DELETE ON {} FROM {}", app_label, schema_editor, to_state)
+
+    def database_backwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        self._execute("GRANT INSERT, UPDATE, DELETE ON {} TO {}", app_label, schema_editor, from_state)
+
+    def _execute(
+        self, sql: str, app_label: str, schema_editor: BaseDatabaseSchemaEditor, state: ProjectState
+    ) -> None:
+        table = state.apps.get_model(app_label, self.model)._meta.db_table
+        schema_editor.execute(sql.format(schema_editor.quote_name(table), schema_editor.quote_name(application_role())))
+
+    def describe(self) -> str:
+        return f"Keep {self.model} from being written by the application"
+
+
 class WatcherFunction(Operation):
     """A SECURITY DEFINER function that sees across tenants, narrowly: it returns ids or counts, nothing else.
 
