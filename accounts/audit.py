@@ -33,7 +33,8 @@ class Origin:
     ip: str = ""
 
 
-_origin: ContextVar[Origin] = ContextVar("nlops_audit_origin", default=Origin())
+_NOBODY = Origin()
+_origin: ContextVar[Origin] = ContextVar("nlops_audit_origin", default=_NOBODY)
 
 
 @contextmanager

@@ -10,8 +10,10 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 from django.utils import timezone
 
+from accounts.audit import Origin, acting
 from accounts.context import tenant_context, user_context
-from accounts.models import Member, StaffAccess, Tenant
+from accounts.models import ActorKind, Member, StaffAccess, Tenant
+from accounts.requests import client_ip
 from accounts.sessions import STAFF_ACCESS, TENANT
 
 
@@ -26,6 +28,10 @@ class MemberMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        with acting(Origin(ActorKind.STRANGER, ip=client_ip(request))):
+            return self._respond(request)
+
+    def _respond(self, request: HttpRequest) -> HttpResponse:
         request.member = None  # type: ignore[attr-defined]
         request.tenant = None  # type: ignore[attr-defined]
         if not request.user.is_authenticated:
@@ -41,15 +47,16 @@ class MemberMiddleware:
         if tenant is None:
             return self.get_response(request)
         request.member, request.tenant = member, tenant  # type: ignore[attr-defined]
-        if _opens_context_itself(request):
-            with timezone.override(user.time_zone):
+        kind, role = (ActorKind.MEMBER, member.role) if member else (ActorKind.STAFF, "")
+        with acting(Origin(kind, user.pk, role, client_ip(request))), timezone.override(user.time_zone):
+            if _opens_context_itself(request):
                 return self.get_response(request)
-        with tenant_context(tenant.pk, user.pk), timezone.override(user.time_zone):
-            response = self.get_response(request)
-            if response.status_code >= 500:
-                # Django has turned the exception into a page already; half of a request must not stay.
-                transaction.set_rollback(True)
-            return response
+            with tenant_context(tenant.pk, user.pk):
+                response = self.get_response(request)
+                if response.status_code >= 500:
+                    # Django has turned the exception into a page already; half of a request must not stay.
+                    transaction.set_rollback(True)
+                return response
 
 
 def _opens_context_itself(request: HttpRequest) -> bool:

@@ -167,9 +167,7 @@ class ReadOnly(Operation):
     ) -> None:
         self._execute("GRANT INSERT, UPDATE, DELETE ON {} TO {}", app_label, schema_editor, from_state)
 
-    def _execute(
-        self, sql: str, app_label: str, schema_editor: BaseDatabaseSchemaEditor, state: ProjectState
-    ) -> None:
+    def _execute(self, sql: str, app_label: str, schema_editor: BaseDatabaseSchemaEditor, state: ProjectState) -> None:
         table = state.apps.get_model(app_label, self.model)._meta.db_table
         schema_editor.execute(sql.format(schema_editor.quote_name(table), schema_editor.quote_name(application_role())))
 

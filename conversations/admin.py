@@ -10,6 +10,8 @@ from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
 from accounts.admin_site import ReviewAdmin, sees_tenant, site
+from accounts.audit import audit
+from accounts.models import AuditAction
 from conversations.models import (
     Approval,
     Call,
@@ -94,10 +96,13 @@ class FlagAdmin(ReviewAdmin):
     @action(description="Resolve", permissions=["resolve"])
     def resolve(self, request: HttpRequest, queryset: QuerySet[Flag]) -> None:
         """Mark as reviewed, by whom and when."""
-        count = queryset.filter(resolved_at=None).update(
+        resolved = [str(pk) for pk in queryset.filter(resolved_at=None).values_list("pk", flat=True)]
+        count = queryset.filter(pk__in=resolved, resolved_at=None).update(
             resolved_at=timezone.now(),
             resolved_by=getattr(request, "member", None),
         )
+        if count:
+            audit(AuditAction.FLAG_RESOLVED, None, {"flags": resolved})
         self.message_user(request, f"{count} flag{'' if count == 1 else 's'} resolved.")
 
     def has_resolve_permission(self, request: HttpRequest, obj: Flag | None = None) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts.audit import Origin, audit
 from accounts.context import tenant_context
-from accounts.models import StaffAccess, Tenant
+from accounts.models import ActorKind, AuditAction, StaffAccess, Tenant
+from accounts.requests import client_ip
 from accounts.sessions import STAFF_ACCESS, TENANT
 
 
@@ -29,6 +31,7 @@ def enter_tenant(request: HttpRequest, tenant: Tenant, reason: str) -> StaffAcce
     leave_tenant(request)
     with tenant_context(tenant.pk):
         access = StaffAccess.objects.create(tenant=tenant, user_id=user.pk, reason=reason.strip())
+        audit(AuditAction.STAFF_ENTERED, access, {"reason": access.reason}, origin=_origin(request, user.pk))
     request.session[TENANT] = str(tenant.pk)
     request.session[STAFF_ACCESS] = str(access.pk)
     return access
@@ -44,4 +47,12 @@ def leave_tenant(request: HttpRequest) -> None:
         return
     del session[TENANT]
     with tenant_context(tenant_id):
-        StaffAccess.objects.filter(pk=access_id, ended_at=None).update(ended_at=timezone.now())
+        access = StaffAccess.objects.filter(pk=access_id, ended_at=None).first()
+        if access is not None:
+            access.ended_at = timezone.now()
+            access.save(update_fields=["ended_at"])
+            audit(AuditAction.STAFF_LEFT, access, origin=_origin(request, access.user_id))
+
+
+def _origin(request: HttpRequest, user_id: int | None) -> Origin:
+    return Origin(ActorKind.STAFF, user_id, ip=client_ip(request))

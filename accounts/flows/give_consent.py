@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from accounts.models import Member
+from accounts.audit import audit
+from accounts.models import AuditAction, Member
 
 
 def give_consent(member: Member) -> None:
@@ -12,3 +13,4 @@ def give_consent(member: Member) -> None:
     if member.consented_at is None:
         member.consented_at = timezone.now()
         member.save(update_fields=["consented_at"])
+        audit(AuditAction.CONSENTED, member, member=member)

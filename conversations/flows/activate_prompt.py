@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.db import transaction
 from django.db.models import Max
 
-from accounts.models import Member
+from accounts.audit import audit
+from accounts.models import AuditAction, Member
 from conversations.flows import FlowError
 from conversations.flows.save_prompt import PromptRefused
 from conversations.models import PromptActivation, PromptVersion
@@ -29,10 +30,12 @@ def activate_prompt(member: Member, version: PromptVersion | None) -> PromptActi
         lock_history(member.tenant_id)
         before = active_version(member.tenant_id)
         number = (PromptActivation.objects.aggregate(last=Max("number"))["last"] or 0) + 1
-        return PromptActivation.objects.create(
+        activation = PromptActivation.objects.create(
             tenant_id=member.tenant_id,
             number=number,
             version=version,
             by=member,
             is_roll_back=version is not None and version.number < before.number,
         )
+        audit(AuditAction.PROMPT_ACTIVATED, version, {"version": version.number if version else None}, member=member)
+        return activation

@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import Member
+from accounts.audit import audit
+from accounts.models import AuditAction, Member
 from conversations.flows import FlowError
 from conversations.flows.step import step
 from conversations.models import Approval, ApprovalStatus, Run
@@ -25,6 +26,8 @@ def decide(member: Member, approval: Approval, agreed: bool, reason: str = "") -
         approval = Approval.objects.select_for_update().get(pk=approval.pk)
         _check(member, approval)
         settle(run, approval, member, agreed, reason)
+        decided = {"agreed": agreed, "request_hash": approval.request_hash, "run": run.pk}
+        audit(AuditAction.APPROVAL_DECIDED, approval, decided, member=member)
 
 
 def settle(run: Run, approval: Approval, member: Member, agreed: bool, reason: str) -> None:

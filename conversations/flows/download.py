@@ -19,8 +19,9 @@ import structlog
 from django.conf import settings
 from django.db import connection as database
 
+from accounts.audit import audit
 from accounts.context import tenant_context
-from accounts.models import Member
+from accounts.models import AuditAction, Member
 from accounts.throttle import count_request
 from conversations.csv_rows import BOM, Columns, flatten, line
 from conversations.flows import FlowError
@@ -81,6 +82,7 @@ def prepare_download(member: Member, run: Run, key: str) -> Download:
     locked = lock_run(run.pk)
     text = f"Downloaded as CSV by {member.user.email}: {operation.summary or operation.key}"
     append_events(locked, [Record("progress", {"text": text, "call_id": key})])
+    audit(AuditAction.EXPORTED, call, {"what": "csv", "operation": operation.key}, member=member)
     name = f"{operation.name.replace('_', '-')}.csv"
     return Download(call.pk, member, name, stored, operation, found, call.arguments)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from accounts.models import Member
+from accounts.audit import audit
+from accounts.models import AuditAction, Member
 from conversations.flows import FlowError
 from conversations.models import PromptVersion
 from conversations.prompting import add_version, shipped_version
@@ -31,4 +32,6 @@ def save_prompt(member: Member, text: str, note: str = "") -> PromptVersion:
         raise PromptRefused(str(error)) from error
     with transaction.atomic():
         shipped_version(member.tenant_id)  # the history begins with what was used before
-        return add_version(member.tenant_id, text, note=note.strip(), author=member)
+        version = add_version(member.tenant_id, text, note=note.strip(), author=member)
+        audit(AuditAction.PROMPT_ADDED, version, {"version": version.number, "sha256": version.sha256}, member=member)
+        return version

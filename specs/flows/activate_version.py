@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import Member
+from accounts.audit import audit
+from accounts.models import AuditAction, Member
 from specs.flows import FlowError
 from specs.models import Product, SpecVersion, VersionStatus
 
@@ -32,4 +33,5 @@ def activate_version(version: SpecVersion, member: Member | None = None) -> Spec
             )
             version.status, version.activated_at = VersionStatus.ACTIVE, timezone.now()
             version.save(update_fields=["status", "activated_at"])
+            audit(AuditAction.VERSION_ACTIVATED, version, {"version": version.number}, member=member)
     return version

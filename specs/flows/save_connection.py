@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from accounts.audit import audit
 from accounts.encryption import encrypt
+from accounts.models import AuditAction
 from specs.flows import FlowError
 from specs.models import AuthKind, Connection, Product
 
@@ -50,6 +52,16 @@ def save_connection(
     connection.renewal_token = connection.renewal_until = None
     connection.check_ok, connection.check_message, connection.checked_at = None, "", None
     connection.save()
+    audit(
+        AuditAction.CONNECTION_CHANGED,
+        connection,
+        {
+            "product": product.slug,
+            "host": urlsplit(connection.base_url).netloc,
+            "auth": auth_kind,
+            "secret": bool(secret),
+        },
+    )
     return connection
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts.models import Member
+from accounts.audit import audit
+from accounts.models import AuditAction, Member
 from nlops.core import language as languages
 from nlops.core.secrets import mask
 from nlops.core.tools import OWN_TOOLS
@@ -56,6 +57,7 @@ def save_example(
         example.language = language or languages.detect(request)
         example.note, example.enabled, example.updated_by = note.strip()[:300], enabled, member
         example.save()
+        audit(AuditAction.EXAMPLE_CHANGED, example, {"product": product.slug, "enabled": enabled}, member=member)
     return example
 
 

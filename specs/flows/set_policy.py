@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import Member
+from accounts.audit import audit
+from accounts.models import AuditAction, Member
 from nlops.core.types import Decision
 from specs.flows import FlowError
 from specs.models import DEFAULT_DECISIONS, Operation, Product, ToolPolicy, VersionStatus
@@ -28,7 +29,9 @@ def set_policies(
     if unknown:
         raise FlowError(f"{product} has no operation {', '.join(unknown[:3])}. Look at the list of its operations.")
     with transaction.atomic():
-        ToolPolicy.objects.filter(product=product, operation_key__in=set(decisions) - set(wanted)).delete()
+        listed = ToolPolicy.objects.filter(product=product, operation_key__in=decisions)
+        before = dict(listed.values_list("operation_key", "decision"))
+        listed.exclude(operation_key__in=wanted).delete()
         ToolPolicy.objects.bulk_create(
             [
                 ToolPolicy(
@@ -45,6 +48,10 @@ def set_policies(
             unique_fields=["product", "operation_key"],
             update_fields=["decision", "updated_by", "updated_at"],
         )
+        after = {key: wanted.get(key) for key in decisions}
+        changes = {key: [before.get(key), new] for key, new in after.items() if before.get(key) != new}
+        if changes:
+            audit(AuditAction.POLICIES_CHANGED, product, {"product": product.slug, "changes": changes}, member=member)
 
 
 def set_default_policies(product: Product, member: Member | None = None) -> int:

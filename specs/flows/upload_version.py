@@ -13,7 +13,8 @@ from django.db import transaction
 from django.db.models import Max
 from kombu.exceptions import OperationalError
 
-from accounts.models import Member
+from accounts.audit import audit
+from accounts.models import AuditAction, Member
 from specs.flows import FlowError
 from specs.ingest.errors import SpecError
 from specs.ingest.load import check_size
@@ -52,6 +53,8 @@ def upload_version(
                 phase="Waiting for a worker",
                 uploaded_by=member,
             )
+            named = {"version": version.number, "filename": version.filename, "sha256": digest}
+            audit(AuditAction.SPEC_UPLOADED, version, named, member=member)
         if enqueue and version.status == VersionStatus.DRAFT:
             preprocess(version)
     return version
