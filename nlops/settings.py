@@ -290,6 +290,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 #: Seconds for one HTTP exchange with a product, and bytes of its response.
 NLOPS_PRODUCT_TIMEOUT = env.float("NLOPS_PRODUCT_TIMEOUT", 30.0)
+# Products may be reached at public addresses only, and at these: HOST, ADDRESS or NETWORK/BITS, each with :PORT if only
+# that is meant, IPv6 in brackets (see specs/addresses.py).
+NLOPS_PRIVATE_HOSTS = env.list("NLOPS_PRIVATE_HOSTS", default=["127.0.0.1", "localhost", "[::1]"] if TESTING else [])
 NLOPS_PRODUCT_MAX_BYTES = env.int("NLOPS_PRODUCT_MAX_BYTES", 5 * 1024 * 1024)
 #: How far a list is followed page after page for an answer: rows, pages, seconds (well within the lease below).
 NLOPS_PAGE_ROWS = env.int("NLOPS_PAGE_ROWS", 500)

@@ -24,6 +24,7 @@ import orjson
 
 from nlops.core.phrases import say
 from nlops.core.types import Json
+from specs.addresses import AddressRefused
 from specs.network import DeadlineTransport
 from specs.reading import Content, parse_body, read_body, read_content
 
@@ -397,6 +398,8 @@ def send(
             httpcore2.UnsupportedProtocol, httpx2.HTTPError) as error:  # fmt: skip
         late = time.monotonic() - began >= total
         raise _unreachable(error, host, total if late else timeout, late=late) from error
+    except AddressRefused as error:
+        raise RequestNotPossible(str(error)) from error
     except (httpx2.InvalidURL, ValueError) as error:
         raise RequestNotPossible(
             f"The address of {host or 'the product'} can't be used; check the connection's base URL."

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator
 import httpcore2
 import httpx2
 
+from specs.addresses import addresses_of
+
 
 class _Stream(httpcore2.NetworkStream):
     def __init__(self, stream: httpcore2.NetworkStream, until: float) -> None:
@@ -51,8 +53,21 @@ class _Backend(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
-        left = _left(self._until, timeout, httpcore2.ConnectTimeout)
-        return _Stream(self._backend.connect_tcp(host, port, left, local_address, socket_options), self._until)
+        """To one of the host's addresses, all of them checked before. Raises AddressRefused."""
+        try:
+            addresses = addresses_of(host, port)
+        except OSError as error:
+            raise httpcore2.ConnectError(str(error)) from error
+        failed: httpcore2.ConnectError | httpcore2.ConnectTimeout | None = None
+        for address in addresses:
+            left = _left(self._until, timeout, httpcore2.ConnectTimeout)
+            try:
+                stream = self._backend.connect_tcp(address, port, left, local_address, socket_options)
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+                failed = failed or error
+            else:
+                return _Stream(stream, self._until)
+        raise failed or httpcore2.ConnectError("The name has no address.")
 
 
 def _left(until: float, timeout: float | None, error: type[httpcore2.TimeoutException]) -> float:

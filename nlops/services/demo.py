@@ -154,6 +154,8 @@ class Demo:
             "NLOPS_ENCRYPTION_KEYS": self.secrets.encryption_keys,
             "NLOPS_INSECURE_HTTP": "1",
             "NLOPS_MODEL": os.environ.get("NLOPS_MODEL", "embedded"),
+            # The demo product, and whatever else the person who tries nlops runs on this machine.
+            "NLOPS_PRIVATE_HOSTS": os.environ.get("NLOPS_PRIVATE_HOSTS", "127.0.0.1,localhost,[::1]"),
             "ALLOWED_HOSTS": "127.0.0.1,localhost,[::1]",
             "DEBUG": "0",
             "DEMO_PASSWORD": self.secrets.demo_password,

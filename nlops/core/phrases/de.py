@@ -155,6 +155,14 @@ PHRASES: Final[dict[str, str]] = {
         "{host} ist nicht zu erreichen: Die Verbindung wurde abgelehnt. Prüfen Sie, ob das Produkt läuft und ob"
         " die Basis-URL der Verbindung stimmt."
     ),
+    "wire_private": (
+        "{host} führt zu einer privaten Adresse; Aufrufe dorthin sind nicht erlaubt. Läuft das Produkt wirklich dort,"
+        " kann es der Betreiber von nlops eintragen: NLOPS_PRIVATE_HOSTS={entry}"
+    ),
+    "wire_metadata": (
+        "{host} führt zu einer Adresse, an der eine Cloud die Geheimnisse ihrer Rechner bereithält. Sie wird nie"
+        " aufgerufen; prüfen Sie die Basis-URL der Verbindung."
+    ),
     "wire_unknown_host": "Der Rechnername von {host} ist nicht bekannt. Prüfen Sie die Basis-URL der Verbindung.",
     "wire_untrusted": (
         "Dem TLS-Zertifikat von {host} wird nicht vertraut ({why}). Bitten Sie den Betreiber des Produkts um ein"

@@ -147,6 +147,14 @@ PHRASES: Final[dict[str, str]] = {
         "{host} can't be reached: the connection was refused. Check that the product runs and that the"
         " connection's base URL is right."
     ),
+    "wire_private": (
+        "{host} leads to a private address, and calls there are not allowed. If the product really runs there,"
+        " whoever runs nlops can list it: NLOPS_PRIVATE_HOSTS={entry}"
+    ),
+    "wire_metadata": (
+        "{host} leads to an address where a cloud keeps the secrets of its machines. It is never called; check the"
+        " connection's base URL."
+    ),
     "wire_unknown_host": "The host name of {host} is not known. Check the connection's base URL.",
     "wire_untrusted": (
         "The TLS certificate of {host} is not trusted ({why}). Ask the product's operator for a valid certificate,"
