@@ -43,6 +43,11 @@ def decrypt(token: str, *, tenant_id: uuid.UUID | str, record: str) -> str:
     return plain.decode()
 
 
+def is_current(token: str) -> bool:
+    """Whether it was made with the key that encrypts now, the first one."""
+    return token.partition(".")[0] == next(iter(_keys(settings.NLOPS_ENCRYPTION_KEYS)))
+
+
 def _associated(tenant_id: uuid.UUID | str, record: str) -> bytes:
     return f"{tenant_id}:{record}".encode()
 

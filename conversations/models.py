@@ -288,9 +288,11 @@ class RunSecret(TenantModel):
     def __str__(self) -> str:
         return self.name
 
-    @property
-    def record(self) -> str:
-        """What the ciphertext is bound to."""
+    #: columns that accounts.encryption made
+    encrypted_fields = ("ciphertext",)
+
+    def record(self, field: str = "ciphertext") -> str:
+        """Name of the encrypted field of this row, as associated data of the encryption."""
         return f"run:{self.run_id}:{self.name}"
 
 

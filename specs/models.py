@@ -173,6 +173,9 @@ class Connection(TenantModel):
     def __str__(self) -> str:
         return self.base_url
 
+    #: columns that accounts.encryption made
+    encrypted_fields = ("secret", "tokens")
+
     def record(self, field: str) -> str:
         """Name of an encrypted field of this row, as associated data of the encryption."""
         return f"connection:{self.pk}:{field}"

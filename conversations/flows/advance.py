@@ -313,7 +313,7 @@ def _send_call(step: Step) -> SendCall | EngineEvent:
         Record("sent", {"call_id": record.id, "method": operation.method, "target": shown, "attempt": record.tries})
     )
     secrets = {
-        secret.name: decrypt(secret.ciphertext, tenant_id=run.tenant_id, record=secret.record)
+        secret.name: decrypt(secret.ciphertext, tenant_id=run.tenant_id, record=secret.record())
         for secret in (run.secrets.all() if state.secrets else ())
     }
     key = str(idempotency_key(run, record.id))
