@@ -14,7 +14,18 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from accounts.admin_site import ReviewAdmin, sees_tenant, site
 from accounts.audit import Origin, audit, exported
 from accounts.context import tenant_context
-from accounts.models import ActorKind, AuditAction, AuditEntry, Member, MemberRole, StaffAccess, Tenant, User
+from accounts.flows.set_mode import set_installation_mode
+from accounts.models import (
+    ActorKind,
+    AuditAction,
+    AuditEntry,
+    Installation,
+    Member,
+    MemberRole,
+    StaffAccess,
+    Tenant,
+    User,
+)
 from accounts.requests import client_ip
 
 
@@ -62,6 +73,26 @@ class TenantAdmin(ModelAdmin):
         with tenant_context(obj.pk):
             changed = {name: str(getattr(obj, name)) for name in form.changed_data}
             audit(AuditAction.TENANT_CHANGED, obj, changed, origin=_staff(request))
+
+
+@admin.register(Installation, site=site)
+class InstallationAdmin(ModelAdmin):
+    """The kill switch for all tenants."""
+
+    list_display = ["__str__", "mode", "mode_reason"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Installation]:
+        Installation.objects.get_or_create(pk=1)
+        return super().get_queryset(request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Installation | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Installation, form: ModelForm[Installation], change: bool) -> None:
+        set_installation_mode(obj.mode, obj.mode_reason or "No reason was given.", origin=_staff(request))
 
 
 @admin.register(Member, site=site)

@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 
-from accounts.models import Tenant, User
+from accounts.models import Mode, Tenant, User
 
 
 class ProfileForm(forms.ModelForm):
@@ -31,4 +31,20 @@ class EnterTenantForm(forms.Form):
         max_length=300,
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="Such as the number of a support case. The tenant's owner and reviewers can read it.",
+    )
+
+
+class ModeForm(forms.Form):
+    """What nlops may do in a tenant."""
+
+    mode = forms.ChoiceField(
+        widget=forms.RadioSelect,
+        choices=[
+            (Mode.NORMAL, "Normal: what the tool policies allow"),
+            (Mode.READ_ONLY, "Read-only: nothing is changed in any product"),
+            (Mode.STOPPED, "Stopped: no model is asked and no call is sent"),
+        ],
+    )
+    reason = forms.CharField(
+        max_length=300, required=False, help_text="Everybody here reads it while nlops is read-only or stopped."
     )

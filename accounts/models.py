@@ -54,6 +54,33 @@ class User(AbstractUser):
         return self.email
 
 
+class Mode(models.TextChoices):
+    """What nlops may do at the moment; from the loosest to the strictest."""
+
+    NORMAL = "normal", "Normal"
+    READ_ONLY = "read_only", "Read-only"
+    STOPPED = "stopped", "Stopped"
+
+    @classmethod
+    def strictest(cls, *modes: str | None) -> Mode:
+        """The strictest of them; None is none."""
+        return max((cls(mode) for mode in modes if mode), key=list(cls).index, default=cls.NORMAL)
+
+
+class Installation(models.Model):
+    """This installation, above all tenants: one row."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    mode = models.CharField(max_length=20, choices=Mode, default=Mode.NORMAL)
+    mode_reason = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_installation")]
+
+    def __str__(self) -> str:
+        return "this installation"
+
+
 class Tenant(models.Model):
     """A customer organisation. Not a tenant table itself: its name is no secret of its own."""
 
@@ -70,6 +97,8 @@ class Tenant(models.Model):
         blank=True,
         help_text="takes over when the model gives no answer; empty: the server's own (NLOPS_FALLBACK_MODEL)",
     )
+    mode = models.CharField(max_length=20, choices=Mode, default=Mode.NORMAL)
+    mode_reason = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
@@ -160,6 +189,7 @@ class AuditAction(models.TextChoices):
     CONSENTED = "consented", "Gave consent"
     MEMBER_CHANGED = "member_changed", "Changed a member"
     TENANT_CHANGED = "tenant_changed", "Changed the tenant's settings"
+    MODE_CHANGED = "mode_changed", "Stopped, limited or resumed nlops"
     STAFF_ENTERED = "staff_entered", "Entered the tenant as staff"
     STAFF_LEFT = "staff_left", "Left the tenant as staff"
     SPEC_UPLOADED = "spec_uploaded", "Uploaded a spec"

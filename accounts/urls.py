@@ -5,6 +5,7 @@ from accounts import views
 urlpatterns = [
     path("profile/", views.ProfileView.as_view(), name="profile"),
     path("consent/", views.ConsentView.as_view(), name="consent"),
+    path("control/", views.ControlView.as_view(), name="control"),
     path("staff/enter/", views.StaffEnterView.as_view(), name="staff_enter"),
     path("staff/leave/", views.StaffLeaveView.as_view(), name="staff_leave"),
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin, UserPassesTestMixin
@@ -15,9 +17,11 @@ from django.views.generic import FormView, UpdateView
 
 from accounts.flows.enter_tenant import EntryRefused, enter_tenant, leave_tenant
 from accounts.flows.give_consent import give_consent
-from accounts.forms import EnterTenantForm, ProfileForm
+from accounts.flows.set_mode import ModeRefused, set_tenant_mode
+from accounts.forms import EnterTenantForm, ModeForm, ProfileForm
 from accounts.models import User
-from accounts.permissions import MemberRequired
+from accounts.modes import mode_now
+from accounts.permissions import MemberRequired, OperatorRequired
 from accounts.requests import MemberRequest
 
 
@@ -56,6 +60,31 @@ class ConsentView(MemberRequired):
         wanted = request.POST.get("next") or request.GET.get("next") or ""
         safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
         return wanted if safe else reverse("chat")
+
+
+class ControlView(OperatorRequired, FormView):
+    """The tenant's kill switch and its read-only mode."""
+
+    request: MemberRequest
+    form_class = ModeForm
+    template_name = "accounts/control.html"
+    success_url = reverse_lazy("control")
+
+    def get_initial(self) -> dict[str, Any]:
+        return {"mode": self.request.tenant.mode, "reason": self.request.tenant.mode_reason}
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(room="control", now=mode_now(self.request.tenant), **kwargs)
+
+    def form_valid(self, form: ModeForm) -> HttpResponse:
+        wanted = form.cleaned_data
+        try:
+            set_tenant_mode(self.request.tenant, wanted["mode"], wanted["reason"], self.request.member)
+        except ModeRefused as error:
+            form.add_error("reason", str(error))
+            return self.form_invalid(form)
+        messages.success(self.request, f"{self.request.tenant} is now: {self.request.tenant.get_mode_display()}.")
+        return super().form_valid(form)
 
 
 class StaffRequired(LoginRequiredMixin, UserPassesTestMixin, View):

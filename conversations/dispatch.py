@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from accounts.models import Mode
 from accounts.sql import read_rows
 from conversations.models import Approval, ApprovalStatus, Run
 from conversations.recording import call_pk, request_hash
+from nlops.core.phrases import say
 from nlops.core.types import CallRecord, Decision, Effect, ProvenanceKind, Tool
 from specs.models import Connection, Operation
 from specs.querysets import connection_to, operation_of
@@ -21,6 +23,8 @@ def check_dispatch(run: Run, call: CallRecord, tool: Tool | None) -> tuple[Opera
     """
     if not run.conversation.member.is_active:
         raise DispatchRefused("Your membership has ended, so nothing more is done for this request.")
+    if run.mode is Mode.STOPPED or (run.mode is Mode.READ_ONLY and tool is not None and tool.effect is not Effect.READ):
+        raise DispatchRefused(say("stopped_by_switch") if run.mode is Mode.STOPPED else say("read_only"))
     if tool is None or tool.decision is Decision.DENY:
         raise DispatchRefused("This operation may not be used here any more.")
     operation = operation_of(run.tenant_id, tool.operation_id)

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.fields import OrderedJSONField
-from accounts.models import Member, TenantModel
+from accounts.models import Member, Mode, TenantModel
 from nlops.core.types import CallStatus, RunStatus
 from specs.models import Operation
 
@@ -109,6 +109,9 @@ class Run(TenantModel):
     wake_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+
+    #: strictest of the tenant's and the installation's; set when the run is locked
+    mode = Mode.NORMAL
 
     class Meta:
         constraints = [

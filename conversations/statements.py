@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 from django.db import connection, models
 
-from accounts.models import Member, Tenant, User
+from accounts.models import Installation, Member, Mode, Tenant, User
 from accounts.sql import columns, fields_of, insert, insert_values, row_as
 from conversations.models import Attempt, Call, Conversation, Event, Run
 from nlops.core.types import Json
@@ -29,13 +29,14 @@ _READ: tuple[tuple[type[models.Model], frozenset[str] | None], ...] = (
     (Member, None),
     (Tenant, None),
     (User, frozenset({"id", "email", "time_zone", "is_active"})),
+    (Installation, frozenset({"mode"})),
 )
 #: Columns of a run that never change.
 _FIXED = frozenset({"id", "tenant", "conversation", "number", "request", "created_at"})
 
 
 def lock_run(run_id: uuid.UUID | str) -> Run:
-    """The run under its row lock, its conversation locked before it, with member, user and tenant.
+    """The run under its row lock, its conversation locked before it, with member, user, tenant and `mode`.
 
     In the tenant's context. Raises Run.DoesNotExist.
     """
@@ -53,6 +54,7 @@ def lock_run(run_id: uuid.UUID | str) -> Run:
     run: Run = found[Run]
     run.conversation, run.tenant = found[Conversation], found[Tenant]
     run.conversation.member, run.conversation.tenant = found[Member], found[Tenant]
+    run.mode = Mode.strictest(run.tenant.mode, found[Installation].mode)
     run.conversation.member.user, run.conversation.member.tenant = found[User], found[Tenant]
     return run
 
@@ -141,6 +143,7 @@ def _lock_sql() -> str:
         f' JOIN "{member}" ON "{member}".id = "{conversation}".member_id'
         f' JOIN "{user}" ON "{user}".id = "{member}".user_id'
         f' JOIN "{tenant}" ON "{tenant}".id = "{run}".tenant_id'
+        f' LEFT JOIN "{Installation._meta.db_table}" ON true'
         f' WHERE "{run}".id = %s::uuid FOR UPDATE OF "{conversation}", "{run}"'
     )
 

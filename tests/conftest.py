@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -15,6 +15,7 @@ import redis
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
+from django.test import Client
 from psycopg.conninfo import conninfo_to_dict
 
 from accounts.context import tenant_context
@@ -142,6 +143,18 @@ def acme(db, clean_cache) -> Iterator[People]:
 def globex(db) -> People:
     """Tenant globex, outside of whose context the test runs."""
     return make_people("globex")
+
+
+@pytest.fixture
+def browse() -> Callable[[Member], Client]:
+    """A client that is signed in as the member."""
+
+    def browse(member: Member) -> Client:
+        client = Client()
+        client.force_login(member.user, backend="django.contrib.auth.backends.ModelBackend")
+        return client
+
+    return browse
 
 
 @pytest.fixture

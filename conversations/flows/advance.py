@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from accounts.context import tenant_context
 from accounts.encryption import decrypt
+from accounts.models import Mode
 from conversations.dispatch import DispatchRefused, check_dispatch
 from conversations.draft import Draft
 from conversations.flows.perform import AskModel, SendCall
@@ -37,12 +38,14 @@ from nlops.core.engine import (
     CallBlocked,
     CallLost,
     CallReturned,
+    Cancelled,
     EngineEvent,
     ModelFailed,
     Record,
     RunState,
     WorkKind,
 )
+from nlops.core.phrases import speaking
 from nlops.core.prompts import build_messages
 from nlops.core.tools import OWN_TOOLS
 from nlops.core.types import CallStatus, Role, RunStatus
@@ -234,6 +237,8 @@ def _look_later(run: Run) -> None:
 def _take_up(step: Step) -> Claim | None:
     """Record the intent of the run's next work with a lease on it; steps that need no slow work are taken at once."""
     run = step.run
+    if run.mode is Mode.STOPPED and step.state.work is not None:
+        step.take(Cancelled(halted=True))
     while step.state.work is not None and not _is_early(run):
         # Counted here, too: work that kills its worker each time never gets to `advance`.
         step.state.steps += 1
@@ -302,7 +307,8 @@ def _send_call(step: Step) -> SendCall | EngineEvent:
         step.finished(record.id, 0, "the worker stopped")
         return CallLost(record.id, "The worker that made this call stopped.", sent=True)
     try:
-        operation, connection = check_dispatch(run, record, step.tools.get(record.tool))
+        with speaking(state.language):
+            operation, connection = check_dispatch(run, record, step.tools.get(record.tool))
     except DispatchRefused as error:
         return CallBlocked(record.id, str(error))
     record.status = CallStatus.SENT

@@ -9,7 +9,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.encryption import encrypt
-from accounts.models import Member
+from accounts.models import Member, Mode
+from accounts.modes import mode_now
 from accounts.throttle import count_request
 from conversations.channel import ping_after_commit
 from conversations.flows import FlowError
@@ -58,6 +59,9 @@ def ask(member: Member, text: str, conversation: Conversation | None = None) -> 
 def _check(member: Member, text: str) -> None:
     if member.consented_at is None:
         raise ConsentMissing("Before your first message, please read and accept what nlops keeps of it.")
+    now = mode_now(member.tenant)
+    if now.mode is Mode.STOPPED:
+        raise MessageRefused(f"nlops is stopped for now: {now.reason} Your text is kept here; please send it later.")
     if not text:
         raise MessageRefused("There is no text in the message. Write what you want to be done.")
     if len(text) > settings.NLOPS_MAX_MESSAGE:

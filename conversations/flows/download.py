@@ -21,7 +21,8 @@ from django.db import connection as database
 
 from accounts.audit import audit
 from accounts.context import tenant_context
-from accounts.models import AuditAction, Member
+from accounts.models import AuditAction, Member, Mode
+from accounts.modes import mode_now
 from accounts.throttle import count_request
 from conversations.csv_rows import BOM, Columns, flatten, line
 from conversations.flows import FlowError
@@ -74,6 +75,8 @@ def prepare_download(member: Member, run: Run, key: str) -> Download:
     decision = decision_for(operation)
     if decision is Decision.DENY:
         raise DownloadRefused("This operation may not be used here any more, so its list can't be downloaded.")
+    if mode_now(member.tenant).mode is Mode.STOPPED:
+        raise DownloadRefused("nlops is stopped for now, so nothing can be downloaded. Please try again later.")
     stored = _stored_rows(call.response)
     found = Connection.objects.select_related("product").filter(product_id=operation.version.product_id).first()
     if stored is None:

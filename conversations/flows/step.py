@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.utils import timezone
 
+from accounts.models import Mode
 from conversations.models import Run
 from conversations.queue import look_at
 from conversations.recording import Recording
 from nlops.core.engine import Bounds, Context, EngineEvent, Record, RunState, advance, needs_whitelist
-from nlops.core.types import CallRecord, Tool
+from nlops.core.types import CallRecord, Decision, Effect, Tool
 from nlops.llm.base import ChatModel
 from nlops.llm.registry import ModelConfigurationError, model_from_spec
 from specs.querysets import tools, whitelisted_tools
@@ -76,8 +78,18 @@ class Step:
         """The run's tools by name, best ranked first, each with the policy's decision of this moment."""
         key = tuple(self.state.operation_ids) if self._with_tools else ()
         if key not in self._tools:
-            self._tools[key] = {tool.name: tool for tool in tools(key)} if key else {}
+            self._tools[key] = {tool.name: tool for tool in self._as_now(tools(key))} if key else {}
         return self._tools[key]
+
+    def _as_now(self, found: Iterable[Tool]) -> Iterable[Tool]:
+        """The tools with what the mode of this moment takes away."""
+        mode = self.run.mode
+        if mode is Mode.NORMAL:
+            return found
+        return (
+            replace(tool, decision=Decision.DENY) if mode is Mode.STOPPED or tool.effect is not Effect.READ else tool
+            for tool in found
+        )
 
     def take(self, event: EngineEvent, *, elapsed: float = 0.0, keep_lease: bool = False) -> None:
         """Advance by the event. `elapsed`: seconds that the work before it took."""
@@ -105,6 +117,9 @@ class Step:
         """Write all that the transaction came to."""
         self._recording.write(self.state, self.tools)
 
+    def _may_be_used(self) -> list[Tool]:
+        return [tool for tool in self._as_now(whitelisted_tools()) if tool.decision is not Decision.DENY]
+
     def _context(self, event: EngineEvent, elapsed: float) -> Context:
         """What the engine needs to know of this moment."""
         run, state = self.run, self.state
@@ -117,7 +132,7 @@ class Step:
         return Context(
             tools=self.tools,
             now=self.now,
-            whitelist=whitelisted_tools() if needs_whitelist(state, event) else (),
+            whitelist=self._may_be_used() if needs_whitelist(state, event) else (),
             languages=languages,
             writes_text=writes_text,
             bounds=bounds(),

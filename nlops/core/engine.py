@@ -135,6 +135,8 @@ class RunState(Storable):
     uses_fallback: bool = False
     #: true when the person stopped the run while a call was on its way: it ends with that call's outcome
     stopping: bool = False
+    #: it is being stopped because an operator stopped nlops, not by the person
+    halted: bool = False
 
     def call(self, call_id: str) -> CallRecord:
         """The call with that id. Raises KeyError."""
@@ -275,7 +277,9 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """The person stopped the run."""
+    """The person stopped the run, or an operator stopped nlops (`halted`)."""
+
+    halted: bool = False
 
 
 EngineEvent = (
@@ -578,14 +582,14 @@ def _cancelled(step: Transition, event: Cancelled, context: Context) -> None:
     state = step.state
     if state.stopping:
         return
-    state.stopping = True
+    state.stopping, state.halted = True, event.halted
     under_way = next((call for call in state.calls if call.status is CallStatus.SENT), None)
     if under_way is not None:
         step.record("progress", text=say("stopping", title=_title(context, under_way)))
         return
     unsure = next((call for call in state.calls if call.status in _OPEN and call.maybe_done), None)
     outcome = f" {say('stopped_in_doubt', title=_title(context, unsure))}" if unsure else ""
-    _stop(step, context, f"{say('stopped')}{outcome}")
+    _stop(step, context, outcome)
 
 
 def _stopped_after(
@@ -609,12 +613,13 @@ def _stopped_after(
         call.status = CallStatus.IN_DOUBT
         call.error = say("in_doubt_stopped")
         outcome = say("stopped_in_doubt", title=title)
-    _stop(step, context, f"{say('stopped')} {outcome}")
+    _stop(step, context, f" {outcome}")
 
 
-def _stop(step: Transition, context: Context, text: str) -> None:
+def _stop(step: Transition, context: Context, outcome: str) -> None:
+    text = say("stopped_by_switch") if step.state.halted else say("stopped")
     _close_calls(step.state)
-    _finish(step, RunStatus.CANCELLED, Answer(text), context)
+    _finish(step, RunStatus.CANCELLED, Answer(f"{text}{outcome}"), context)
 
 
 _HANDLERS: dict[type, Callable[[Transition, Any, Context], None]] = {

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Member
@@ -25,18 +23,6 @@ def no_model_in_the_web(settings) -> None:
     """Pages ask no model; a remote one that nobody serves proves it."""
     settings.NLOPS_MODEL = "compatible:none@http://127.0.0.1:1/v1"
     settings.OPENAI_API_KEY = "none"
-
-
-@pytest.fixture
-def browse() -> Callable[[Member], Client]:
-    """A client that is signed in as the member."""
-
-    def browse(member: Member) -> Client:
-        client = Client()
-        client.force_login(member.user, backend="django.contrib.auth.backends.ModelBackend")
-        return client
-
-    return browse
 
 
 def make_run(member: Member, text: str = "Delete the user user2", status: str = "queued") -> Run:

@@ -38,6 +38,11 @@ PHRASES: Final[dict[str, str]] = {
     ),
     # stopping
     "stopped": "Angehalten, wie Sie wünschten.",
+    "stopped_by_switch": (
+        "Angehalten: nlops wurde vorerst von einem Operator gestoppt. Es wurde nichts weiter getan; bitte fragen Sie"
+        " später noch einmal."
+    ),
+    "read_only": "nlops darf zurzeit nur lesen, deshalb wird nichts geändert. Bitte fragen Sie später noch einmal.",
     "stopping": "Wird angehalten; {title} ist schon unterwegs",
     "stopped_done": "{title} war schon unterwegs, und das Produkt hat es ausgeführt.",
     "stopped_not_done": "{title} wurde nicht ausgeführt.",

@@ -38,6 +38,10 @@ PHRASES: Final[dict[str, str]] = {
     ),
     # stopping
     "stopped": "Stopped, as you wished.",
+    "stopped_by_switch": (
+        "Stopped: an operator has stopped nlops for now. Nothing more was done; please ask again later."
+    ),
+    "read_only": "nlops is read-only at the moment, so nothing is changed. Please ask again later.",
     "stopping": "Stopping; {title} is on its way already",
     "stopped_done": "{title} was on its way already, and the product did it.",
     "stopped_not_done": "{title} was not done.",

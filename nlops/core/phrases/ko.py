@@ -38,6 +38,10 @@ PHRASES: Final[dict[str, str]] = {
     ),
     # stopping
     "stopped": "요청하신 대로 중지했습니다.",
+    "stopped_by_switch": (
+        "중지됨: 운영자가 nlops를 일시 중지했습니다. 더 이상 수행된 작업은 없습니다. 나중에 다시 요청해 주세요."
+    ),
+    "read_only": "현재 nlops는 읽기 전용이므로 아무것도 변경하지 않습니다. 나중에 다시 요청해 주세요.",
     "stopping": "중지하는 중입니다. {title} 호출은 이미 전송되었습니다",
     "stopped_done": "{title} 호출은 이미 전송되어 제품이 실행했습니다.",
     "stopped_not_done": "{title} 호출은 실행되지 않았습니다.",
