@@ -265,6 +265,9 @@ class Approval(TenantModel):
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True, blank=True)
+    edited = OrderedJSONField(default=list, help_text="[{name, before, after}] that whoever approved it changed")
+    claimed_by = models.ForeignKey(Member, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    claimed_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [

@@ -167,7 +167,7 @@ def _decided(waited: Pending | None, data: dict[str, Json]) -> Exchange:
     if data.get("by_requester"):
         text = "You said yes." if agreed else "You said no."
     else:
-        text = f"{by} {'approved' if agreed else 'rejected'} it."
+        text = f"{by} {'approved' if agreed else 'rejected'} it{', changed' if data.get('edited') else ''}."
     return Exchange("decided", text, agreed=agreed, reason=reason, call=_call(waited), count=count)
 
 

@@ -8,10 +8,11 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django_htmx.http import HttpResponseClientRefresh, push_url, reswap, retarget
 
 from accounts.context import tenant_context
@@ -19,13 +20,16 @@ from accounts.permissions import MemberRequired, OperatorRequired
 from accounts.requests import MemberRequest
 from accounts.throttle import Throttled
 from conversations import querysets
+from conversations.approving import dossier, edit_form, edited_values
 from conversations.csv_response import csv_response
 from conversations.flows import FlowError
 from conversations.flows.ask import ask
 from conversations.flows.cancel import cancel
+from conversations.flows.claim_approval import claim, is_claimed_by_another, release
 from conversations.flows.confirm import confirm
-from conversations.flows.decide import decide
+from conversations.flows.decide import DecisionRefused, decide
 from conversations.flows.give_feedback import give_feedback
+from conversations.flows.read_state import prepare_reading, read_state
 from conversations.flows.reply import reply
 from conversations.forms import reply_values
 from conversations.models import Approval, ApprovalStatus, Conversation, EventKind, Run
@@ -187,6 +191,7 @@ class ApprovalsView(OperatorRequired):
             "room": "approvals",
             "waiting": [(a, querysets.call_views_of(a)) for a in querysets.waiting_approvals()[:100]],
             "decided": querysets.decided_approvals()[:50],
+            "now": timezone.now(),
         }
         template = "conversations/approvals.html"
         return render(request, f"{template}#queue" if request.htmx else template, context)
@@ -209,9 +214,13 @@ class ApprovalView(OperatorRequired):
 
     def post(self, request: MemberRequest, pk: UUID) -> HttpResponse:
         approval = get_object_or_404(querysets.approval_for_operator(pk))
-        agreed, reason = request.POST.get("decision") == "approve", request.POST.get("reason", "")
+        decision, reason = request.POST.get("decision", ""), request.POST.get("reason", "")
+        agreed, is_edited = decision in ("approve", "approve_edited"), decision == "approve_edited"
         try:
-            decide(request.member, approval, agreed, reason)
+            if agreed:
+                self._check_typed(approval)
+            values = edited_values(approval, request.POST) if is_edited else None
+            decide(request.member, approval, agreed, reason, values=values)
         except FlowError as error:
             approval.refresh_from_db()
             context = self.context(approval) | {"problem": str(error), "reason": reason}
@@ -219,18 +228,61 @@ class ApprovalView(OperatorRequired):
         messages.success(request, "Approved. It goes on by itself." if agreed else "Rejected. Nothing was done.")
         return redirect("approvals")
 
+    def _check_typed(self, approval: Approval) -> None:
+        """What destroys something is approved by typing its name: a click is too little for it."""
+        found = dossier(approval)
+        typed = self.request.POST.get("typed", "").strip()
+        if found is not None and found.to_type and typed != found.to_type:
+            raise DecisionRefused(f"This destroys something. Type {found.to_type} into the field to approve it.")
+
     def context(self, approval: Approval) -> dict[str, Any]:
         calls = querysets.call_views_of(approval)
         connection = getattr(approval.call.operation.version.product, "connection", None)
+        is_waiting, member = approval.status == ApprovalStatus.WAITING, self.request.member
         return {
             "room": "approvals",
             "approval": approval,
             "call": calls[0],
-            "calls": calls,
+            "calls": [(call, dossier(approval, call["id"]) if call else None) for call in calls],
             "base_url": connection.base_url if connection else "",
-            "is_waiting": approval.status == ApprovalStatus.WAITING,
-            "is_own": approval.requested_by_id == self.request.member.pk,
+            "is_waiting": is_waiting,
+            "is_own": approval.requested_by_id == member.pk,
+            "is_claimed": is_claimed_by_another(approval, member),
+            "form": edit_form(approval, self._edits()) if is_waiting else None,
+            "is_editing": self._edits() is not None,
         }
+
+    def _edits(self) -> QueryDict | None:
+        """What was posted with the form for changes."""
+        return self.request.POST if self.request.POST.get("decision") == "approve_edited" else None
+
+
+class ApprovalClaimView(OperatorRequired):
+    """Says that the operator is deciding this, takes it over, or leaves it to others again."""
+
+    def post(self, request: MemberRequest, pk: UUID) -> HttpResponse:
+        approval = get_object_or_404(querysets.approval_for_operator(pk))
+        try:
+            if request.POST.get("act") == "release":
+                release(request.member, approval)
+            else:
+                claim(request.member, approval, take_over=request.POST.get("act") == "take_over")
+        except FlowError as error:
+            messages.error(request, str(error))
+        return redirect("approval", pk)
+
+
+class ApprovalStateView(OperatorRequired):
+    """The thing as it is now, read from the product, and what the call would change of it."""
+
+    outside_transaction = True
+
+    def get(self, request: MemberRequest, pk: UUID) -> HttpResponse:
+        with tenant_context(request.tenant.pk, request.user.pk):
+            approval = get_object_or_404(querysets.approval_for_operator(pk))
+            reading = prepare_reading(request.member, approval)
+        found = read_state(reading) if reading else None
+        return render(request, "conversations/approval.html#state", {"state": found})
 
 
 class ApprovalStatusView(OperatorRequired):

@@ -16,12 +16,6 @@ def as_json(value: Json) -> str:
 
 
 @register.filter
-def as_request(call: dict[str, Json]) -> str:
-    """The call's arguments as JSON; secrets are hidden in the view already."""
-    return as_json({argument["name"]: argument["value"] for argument in call.get("arguments", [])})
-
-
-@register.filter
 def for_operator(origin: str) -> str:
     """Where a value came from, in words for another person than the requester."""
     return origin.replace("you said", "the requester said").replace("typed by you", "typed by the requester")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import jsonschema_rs
@@ -25,9 +25,9 @@ from nlops.core.types import (
     Question,
     Tool,
 )
-from nlops.core.views import argument_label
+from nlops.core.views import argument_label, display
 
-__all__ = ["Returned", "Sources", "Verdict", "VerdictKind", "before_call", "coerce", "question"]
+__all__ = ["Returned", "Sources", "Verdict", "VerdictKind", "before_call", "coerce", "edited", "question"]
 
 #: `[[secret:NAME]]` stands in a text where the person typed a secret.
 PLACEHOLDER = re.compile(r"^\[\[secret:([A-Za-z0-9_.-]+)\]\]$")
@@ -420,3 +420,34 @@ def _apply_taint(verdict: Verdict, tool: Tool) -> None:
 def _top(pointer: str) -> str:
     """First token of an RFC 6901 pointer."""
     return pointer.split("/")[1].replace("~1", "/").replace("~0", "~") if "/" in pointer else ""
+
+
+# --- edits by the approver ------------------------------------------------------------------------------------
+
+
+def edited(tool: Tool, arguments: Mapping[str, Json], values: Mapping[str, str]) -> dict[str, Json]:
+    """The call's arguments with what the person who approves it typed: a value by name, "" takes an optional one out.
+
+    Only arguments that the call has can be changed, and no secrets. Raises ValueError that says what is wrong where.
+    """
+    result = dict(arguments)
+    for name, text in values.items():
+        if name not in arguments or is_secret(arguments[name]) or name in tool.secret_arguments:
+            raise ValueError(f"{argument_label(name)}: this value can't be changed here.")
+        if text == display(arguments[name]):
+            continue
+        if not text.strip():
+            if name in tool.required:
+                raise ValueError(f"{argument_label(name)}: this value is needed.")
+            del result[name]
+            continue
+        try:
+            result[name] = coerce(text, tool.properties.get(name, {}))
+        except ValueError as error:
+            raise ValueError(f"{argument_label(name)}: {error}") from error
+    plain = {name: value for name, value in result.items() if not is_secret(value)}
+    schema = {**tool.parameters, "required": [name for name in tool.required if name in plain]}
+    for fault in jsonschema_rs.validator_for(schema, validate_formats=False).iter_errors(plain):
+        where = argument_label(str(fault.instance_path[0])) if fault.instance_path else "The values"
+        raise ValueError(f"{where}: {fault.message}")
+    return result

@@ -30,6 +30,8 @@ from nlops.core.types import (
     Effect,
     Json,
     Message,
+    Provenance,
+    ProvenanceKind,
     Question,
     Role,
     RunStatus,
@@ -38,7 +40,7 @@ from nlops.core.types import (
     ToolCall,
     Usage,
 )
-from nlops.core.views import argument_label, call_view
+from nlops.core.views import argument_label, call_view, display, pointer_to
 
 #: HTTP methods whose repetition has no further effect (RFC 9110 section 9.2.2).
 IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
@@ -273,6 +275,8 @@ class Decided:
     by: str
     reason: str = ""
     by_requester: bool = False
+    #: the arguments as whoever approved the call changed them (see `checkpoints.edited`); None: as they were shown
+    arguments: Mapping[str, Json] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -553,6 +557,7 @@ def _decided(step: Transition, event: Decided, context: Context) -> None:
         by=event.by,
         reason=event.reason,
         by_requester=event.by_requester,
+        edited=_take_edits(call, event) if event.agreed and event.arguments is not None else [],
     )
     in_doubt = call.status is CallStatus.IN_DOUBT
     decided = [call] if in_doubt else _batch_of(state, call)
@@ -575,6 +580,30 @@ def _decided(step: Transition, event: Decided, context: Context) -> None:
         if other.status in (CallStatus.PLANNED, CallStatus.READY):
             _drop(state, other, say("not_made_before"))
     _conclude(step, context, "")
+
+
+def _take_edits(call: CallRecord, event: Decided) -> list[Json]:
+    """Put the approver's values into the call; [{name, before, after}] for the transcript, None where there is none."""
+    assert event.arguments is not None
+    before, call.arguments = call.arguments, dict(event.arguments)
+    changed = [name for name in {**before, **call.arguments} if before.get(name) != call.arguments.get(name)]
+    for name in changed:
+        own = pointer_to(name)
+        call.provenance = {
+            pointer: found
+            for pointer, found in call.provenance.items()
+            if pointer != own and not pointer.startswith(f"{own}/")
+        }
+        if name in call.arguments:
+            call.provenance[own] = Provenance(ProvenanceKind.EDITED, text=event.by)
+    return [
+        {
+            "name": name,
+            "before": display(before[name]) if name in before else None,
+            "after": display(call.arguments[name]) if name in call.arguments else None,
+        }
+        for name in changed
+    ]
 
 
 def _cancelled(step: Transition, event: Cancelled, context: Context) -> None:

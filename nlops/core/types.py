@@ -71,6 +71,7 @@ class ProvenanceKind(enum.StrEnum):
     """Where an argument's value comes from."""
 
     SAID = "said"  #: by the person; `place` is the character span in the text
+    EDITED = "edited"  #: by the person who approved the call; `text` is who
     COMPUTED = "computed"  #: by the date tool, from words of the person
     RETURNED = "returned"  #: by an earlier call; `path` points into its response
     DEFAULT = "default"  #: from the spec

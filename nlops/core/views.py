@@ -72,6 +72,8 @@ def origin(provenance: Provenance) -> str:
                 return say("origin_said")
             start, end = provenance.place
             return say("origin_said_words", words=provenance.text[start:end])
+        case ProvenanceKind.EDITED:
+            return say("origin_edited", who=provenance.text)
         case ProvenanceKind.COMPUTED:
             return say("origin_computed", words=provenance.text)
         case ProvenanceKind.RETURNED:
@@ -84,9 +86,14 @@ def origin(provenance: Provenance) -> str:
             return say("origin_invented")
 
 
+def pointer_to(name: str) -> str:
+    """JSON pointer (RFC 6901) of an argument in the call's arguments."""
+    return "/" + name.replace("~", "~0").replace("/", "~1")
+
+
 def _argument(name: str, value: Json, call: CallRecord, tool: Tool | None) -> dict[str, Json]:
     """One argument; of a value with several leaves the least trustworthy origin is told."""
-    pointer = "/" + name.replace("~", "~0").replace("/", "~1")
+    pointer = pointer_to(name)
     found = [p for key, p in call.provenance.items() if key == pointer or key.startswith(pointer + "/")]
     order = list(ProvenanceKind)
     weakest = max(found, key=lambda p: order.index(p.kind), default=None)

@@ -143,7 +143,8 @@ def test_a_deletion_waits_for_the_operator_who_sees_the_exact_call(chat, sign_in
     ):
         expect(operator.locator("main")).to_contain_text(shown)
     assert demo.api("GET", f"/users/{name}").status_code == 200
-    operator.get_by_role("button", name="Approve").click()
+    operator.get_by_label("To approve, type delete_user").fill("delete_user")
+    operator.get_by_role("button", name="Approve", exact=True).click()
     # The chat goes on by itself.
     expect(last_run(chat)).to_contain_text("operator@acme.example", timeout=PATIENCE)
     expect(last_run(chat)).to_contain_text(re.compile("Deleted", re.IGNORECASE), timeout=PATIENCE)

@@ -89,6 +89,7 @@ PHRASES: Final[dict[str, str]] = {
     "origin_computed": "berechnet aus „{words}“",
     "origin_returned": "aus der Antwort von {operation}: {path}",
     "origin_default": "die Vorgabe des Produkts",
+    "origin_edited": "geändert von {who} bei der Freigabe",
     "origin_secret": "von Ihnen eingegeben, bleibt verborgen",
     "origin_invented": "vom Modell gewählt",
     "yes": "ja",

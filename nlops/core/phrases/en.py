@@ -84,6 +84,7 @@ PHRASES: Final[dict[str, str]] = {
     "origin_computed": "computed from “{words}”",
     "origin_returned": "from the answer of {operation}: {path}",
     "origin_default": "the product's default",
+    "origin_edited": "changed by {who}, who approved it",
     "origin_secret": "typed by you, kept hidden",
     "origin_invented": "chosen by the model",
     "yes": "yes",

@@ -84,6 +84,7 @@ PHRASES: Final[dict[str, str]] = {
     "origin_computed": "“{words}”에서 계산한 값",
     "origin_returned": "{operation}의 응답에서 가져온 값: {path}",
     "origin_default": "제품의 기본값",
+    "origin_edited": "승인한 {who} 님이 변경함",
     "origin_secret": "직접 입력하신 값, 숨김",
     "origin_invented": "모델이 고른 값",
     "yes": "예",
