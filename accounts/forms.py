@@ -38,7 +38,8 @@ class ModeForm(forms.Form):
     """What nlops may do in a tenant."""
 
     mode = forms.ChoiceField(
-        widget=forms.RadioSelect,
+        label="From now on",
+        widget=forms.RadioSelect(attrs={"class": "choice"}),
         choices=[
             (Mode.NORMAL, "Normal: what the tool policies allow"),
             (Mode.READ_ONLY, "Read-only: nothing is changed in any product"),

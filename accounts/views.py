@@ -70,6 +70,9 @@ class ControlView(OperatorRequired, FormView):
     template_name = "accounts/control.html"
     success_url = reverse_lazy("control")
 
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return super().get_form_kwargs() | {"label_suffix": ""}
+
     def get_initial(self) -> dict[str, Any]:
         return {"mode": self.request.tenant.mode, "reason": self.request.tenant.mode_reason}
 
