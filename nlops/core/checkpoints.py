@@ -93,6 +93,18 @@ def is_secret(value: Json) -> bool:
     return isinstance(value, dict) and set(value) == {"$secret"}
 
 
+def without_references(value: Json) -> Json:
+    """What a model wrote, without references to secrets: only the engine makes them, for arguments that are secret.
+
+    A reference that was let through would put the secret into a search or a name that everybody can read.
+    """
+    if isinstance(value, dict):
+        return {key: without_references(item) for key, item in value.items() if key != "$secret"}
+    if isinstance(value, list):
+        return [without_references(item) for item in value]
+    return value
+
+
 def placeholder(value: Json) -> Json:
     """The value as a model may see it."""
     return f"[[secret:{value['$secret']}]]" if is_secret(value) else value

@@ -405,7 +405,11 @@ def _model_answered(step: Transition, event: ModelAnswered, context: Context) ->
     if not completion.tool_calls:
         _conclude(step, context, completion.text)
         return
-    calls = _unique_ids(state, completion.tool_calls)
+    asked_for = [
+        dataclasses.replace(call, arguments=checkpoints.without_references(call.arguments))
+        for call in completion.tool_calls
+    ]
+    calls = _unique_ids(state, asked_for)
     asks = [call for call in calls if call.name == ASK_TOOL.name]
     if asks:
         # A question comes first: what else the model wanted depends on the answer.
