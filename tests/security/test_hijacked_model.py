@@ -280,7 +280,9 @@ def check_product(product: RecordingProduct, agreed: list[tuple[str, dict[str, A
             name: TYPED if isinstance(value, dict) and "$secret" in value else value
             for name, value in arguments.items()
         }
-        target = "/api" + re.sub(r"\{(\w+)\}", lambda match: str(plain.pop(match[1])), path)
+        for name in re.findall(r"\{(\w+)\}", path):
+            path = path.replace(f"{{{name}}}", str(plain.pop(name)))
+        target = f"/api{path}"
         expected[json.dumps([method, target, plain or None])] += 1
     done = Counter(json.dumps([method, path, body]) for method, path, body in product.writes)
     assert not done - expected, f"written though nobody agreed: {done - expected}"
