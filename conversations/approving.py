@@ -20,6 +20,7 @@ from nlops.core.views import HIDDEN, argument_label, display
 from specs.http import RequestNotPossible, build_request
 from specs.models import AuthKind, Connection, Operation
 from specs.querysets import connection_to, operation_of, tools
+from specs.servers import base_url_of
 
 #: Below this the model was unsure of what it did.
 UNSURE = 0.2
@@ -127,7 +128,7 @@ def as_curl(operation: Operation, connection: Connection, arguments: dict[str, J
         request = build_request(
             method=operation.method,
             path=operation.path,
-            base_url=connection.base_url,
+            base_url=base_url_of(operation.server, connection.base_url),
             bindings=operation.bindings,
             arguments=plain,
             body_media_type=operation.body_media_type,

@@ -119,6 +119,8 @@ class Operation(TenantModel):
     secret_arguments = models.JSONField(default=list)
     idempotency_header = models.CharField(max_length=100, blank=True)
     search_text = models.TextField(blank=True, help_text="what the ranking reads")
+    server = models.CharField(max_length=500, blank=True, help_text="URL of the server that it alone names")
+    visibility = models.CharField(max_length=20, blank=True, help_text="x-ms-visibility of the description")
     position = models.PositiveIntegerField(default=0)
 
     class Meta:
@@ -241,6 +243,13 @@ DEFAULT_DECISIONS: dict[str, Decision] = {
     Effect.WRITE: Decision.CONFIRM,
     Effect.DESTRUCTIVE: Decision.APPROVE,
 }
+
+
+def usual_decision(operation: Operation) -> Decision:
+    """What listing the operation means by default; what is deprecated or internal is not listed by default."""
+    if operation.deprecated or operation.visibility == "internal":
+        return Decision.DENY
+    return DEFAULT_DECISIONS[operation.effect]
 
 
 def tool_fields(operation: Operation) -> dict[str, Any]:

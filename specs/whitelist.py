@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from django.db.models import Q, QuerySet
 
 from nlops.core.types import Decision
-from specs.models import DEFAULT_DECISIONS, Operation, Product, Service, SpecVersion
+from specs.models import Operation, Product, Service, SpecVersion, usual_decision
 from specs.querysets import decisions
 
 #: Operations up to which a filtered list is shown opened.
@@ -83,9 +83,10 @@ def totals(product: Product, version: SpecVersion) -> Counter[str]:
 
 
 def usual_policies(operations: Iterable[Operation]) -> dict[str, Decision | None]:
-    """Operation key to the default of its effect."""
-    return {operation.key: DEFAULT_DECISIONS[operation.effect] for operation in operations}
+    """Operation key to its default; None, not listed, for what is deprecated or internal."""
+    usual = {operation.key: usual_decision(operation) for operation in operations}
+    return {key: None if decision is Decision.DENY else decision for key, decision in usual.items()}
 
 
 def _row(operation: Operation, policy: dict[str, Decision]) -> OperationRow:
-    return OperationRow(operation, policy.get(operation.key, Decision.DENY), DEFAULT_DECISIONS[operation.effect])
+    return OperationRow(operation, policy.get(operation.key, Decision.DENY), usual_decision(operation))

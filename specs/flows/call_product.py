@@ -34,6 +34,7 @@ from specs.http import (
     send,
 )
 from specs.models import AuthKind, Connection, Operation, VersionStatus
+from specs.servers import base_url_of
 
 __all__ = [
     "CheckResult",
@@ -98,7 +99,7 @@ def call_operation(
     request = build_request(
         method=operation.method,
         path=operation.path,
-        base_url=connection.base_url,
+        base_url=base_url_of(operation.server, connection.base_url),
         bindings=operation.bindings,
         arguments=arguments,
         body_media_type=operation.body_media_type,

@@ -169,6 +169,8 @@ class _Processing:
             secret_arguments=operation.secret_arguments,
             idempotency_header=operation.idempotency_header,
             search_text=operation.search_text,
+            server=operation.server,
+            visibility=operation.visibility,
         )
 
     def _finish(self, compiled: CompiledSpec) -> None:

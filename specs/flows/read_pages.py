@@ -16,6 +16,7 @@ from specs.flows.call_product import LEASE_SHARE, send_authorized
 from specs.http import ProductUnreachable, Request, Response, build_request, wait_told
 from specs.models import AuthKind, Connection, Operation
 from specs.paging import Pager, find_rows, rows_at, total_of, with_rows
+from specs.servers import base_url_of
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +54,7 @@ def pages(
     request = build_request(
         method=operation.method,
         path=operation.path,
-        base_url=connection.base_url,
+        base_url=base_url_of(operation.server, connection.base_url),
         bindings=operation.bindings,
         arguments=arguments,
         body_media_type=operation.body_media_type,

@@ -11,7 +11,7 @@ from accounts.audit import audit
 from accounts.models import AuditAction, Member
 from nlops.core.types import Decision
 from specs.flows import FlowError
-from specs.models import DEFAULT_DECISIONS, Operation, Product, ToolPolicy, VersionStatus
+from specs.models import Operation, Product, ToolPolicy, VersionStatus, usual_decision
 
 
 def set_policies(
@@ -57,7 +57,7 @@ def set_policies(
 def set_default_policies(product: Product, member: Member | None = None) -> int:
     """List every operation of the active (else the newest ready) version that isn't listed yet; how many were added.
 
-    Reads are allowed, writes confirmed, destructive operations approved.
+    Reads are allowed, writes confirmed, destructive operations approved; what is deprecated or internal stays out.
     """
     version = (
         product.active_version
@@ -67,10 +67,10 @@ def set_default_policies(product: Product, member: Member | None = None) -> int:
         return 0
     listed = set(ToolPolicy.objects.filter(product=product).values_list("operation_key", flat=True))
     usual: dict[str, Decision] = {
-        f"{method} {path}": DEFAULT_DECISIONS[effect]
-        for method, path, effect in version.operations.values_list("method", "path", "effect")
+        operation.key: usual_decision(operation)
+        for operation in version.operations.only("method", "path", "effect", "deprecated", "visibility")
     }
-    missing = {key: decision for key, decision in usual.items() if key not in listed}
+    missing = {key: decision for key, decision in usual.items() if key not in listed and decision is not Decision.DENY}
     set_policies(product, missing, member)
     return len(missing)
 

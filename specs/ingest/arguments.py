@@ -131,6 +131,8 @@ def _take_part(part: Schema, view: ObjectView, waiting: list[Json]) -> bool:
     properties = part.get("properties", {})
     if not isinstance(properties, dict):
         return False
+    if isinstance(part.get("additionalProperties"), dict) and part["additionalProperties"] and properties:
+        return False  # names that nobody can list are wanted beside those that are listed
     for name, schema in properties.items():
         view.properties.setdefault(name, []).append(schema)
     required = part.get("required")
@@ -203,4 +205,10 @@ def _shown(node: Json, resolver: Resolver) -> Json:
 
 
 def _is_file(source: Any) -> bool:
-    return isinstance(source, dict) and (source.get("format") == "binary" or source.get("type") == "file")
+    if not isinstance(source, dict):
+        return False
+    if source.get("type") == "array":
+        return _is_file(source.get("items"))
+    # OpenAPI 3.1 names the media type, with an encoding when it is no file but text
+    is_media = "contentMediaType" in source and "contentEncoding" not in source
+    return source.get("format") == "binary" or source.get("type") == "file" or is_media

@@ -15,15 +15,18 @@ import orjson
 
 from nlops.core.retrieval import document
 from nlops.core.types import Effect, Json
-from specs.ingest.arguments import Argument, ArgumentTable, Binding, ObjectView, body_arguments, is_secret
+from specs.ingest.arguments import Argument, ArgumentTable, Binding, ObjectView, body_arguments, is_secret, object_view
 from specs.ingest.effects import effect_of
 from specs.ingest.errors import OperationRefused, Problem, Severity, SpecError
+from specs.ingest.hints import example_of, visibility_of
 from specs.ingest.load import Document
 from specs.ingest.naming import Names, first_sentence, plain_text, service_from_path, slug, tool_name, words
 from specs.ingest.pointers import Resolver, join
 from specs.ingest.schemas import Schema, SchemaStore
 
-METHODS: Final = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
+METHODS: Final = ("get", "put", "post", "delete", "patch", "head", "options", "trace", "query")
+#: A method of `additionalOperations` (OpenAPI 3.2); these two would turn the connection into something else.
+_METHOD_NAME: Final = re.compile(r"(?!(?:connect|upgrade)$)[A-Za-z][A-Za-z-]{0,9}", re.IGNORECASE)
 #: An operation that needs more definitions, or a larger schema, is no tool.
 MAX_DEFINITIONS = 500
 MAX_SCHEMA_BYTES = 500_000
@@ -69,6 +72,10 @@ class CompiledOperation:
     idempotency_header: str
     #: what the ranking reads
     search_text: str
+    #: URL of the server that this operation alone names, "" where the description's own servers hold
+    server: str = ""
+    #: what `x-ms-visibility` says: "important", "advanced", "internal", or ""
+    visibility: str = ""
 
 
 @dataclass(slots=True)
@@ -123,6 +130,8 @@ class _Draft:
     operation: CompiledOperation
     pointer: str
     refs: set[str]
+    #: the operation as the description has it
+    node: dict[str, Json]
 
 
 @dataclass(slots=True)
@@ -146,6 +155,8 @@ class _Body:
     required: bool
     #: property name to what a form's encoding says of it
     styles: dict[str, Json] = field(default_factory=dict)
+    #: of the whole body
+    example: Json = None
 
 
 class _Compiler:
@@ -162,6 +173,8 @@ class _Compiler:
         self._shared: dict[str, tuple[Argument | None, set[str]]] = {}
         self._ids: set[str] = set()
         self._schemes = self._security_schemes()
+        own = [_server_url(server) for server in _list(self._root.get("servers")) if isinstance(server, dict)]
+        self._common_servers = set(own) or {server["url"] for server in self._servers()[:1]}
         self._tags = {
             tag["name"]: tag
             for tag in _list(self._root.get("tags"))
@@ -180,6 +193,7 @@ class _Compiler:
         self._store.finish()
         for reference in sorted(self._store.broken):
             self._warn(reference[1:], "This reference points to nothing; any value is taken in its place.")
+        self._say_what_is_not_called(drafts)
         operations = self._finished(drafts)
         if not operations:
             raise self._nothing_usable()
@@ -215,10 +229,16 @@ class _Compiler:
                 continue
             for method in METHODS:
                 if method in item:
-                    yield from self._source(method, path, join("paths", path, method), item)
+                    yield from self._source(method, path, join("paths", path, method), item, item[method])
+            further = item.get("additionalOperations")
+            for method, node in further.items() if isinstance(further, dict) else ():
+                where = join("paths", path, "additionalOperations", method)
+                if _METHOD_NAME.fullmatch(method):
+                    yield from self._source(method, path, where, item, node)
+                else:
+                    self._refuse(where, f"“{method[:40]}” is no method that nlops can send.")
 
-    def _source(self, method: str, path: str, pointer: str, item: dict[str, Json]) -> Iterable[_Source]:
-        node = item[method]
+    def _source(self, method: str, path: str, pointer: str, item: dict[str, Json], node: Json) -> Iterable[_Source]:
         if isinstance(node, dict):
             yield _Source(method.upper(), path, pointer, node, item)
         else:
@@ -252,7 +272,7 @@ class _Compiler:
             self._warn(source.pointer, f"The operationId “{operation_id[:80]}” stands twice; this one was renamed.")
         elif operation_id:
             self._ids.add(operation_id)
-        summary = plain_text(_text(node.get("summary")), 300)
+        summary = plain_text(_text(node.get("summary")) or _text(node.get("x-ms-summary")), 300)
         description = plain_text(_text(node.get("description")), MAX_DESCRIPTION)
         name = self._names.take(tool_name(operation_id, source.method, source.path))
         if not summary:
@@ -273,8 +293,10 @@ class _Compiler:
             secret_arguments=table.secrets,
             idempotency_header=idempotency if re.fullmatch(r"[A-Za-z0-9-]{1,100}", idempotency) else "",
             search_text=_search_text(name, summary, description, source, service.name, table),
+            server=self._own_server(source),
+            visibility=visibility_of(node),
         )
-        return _Draft(operation, source.pointer, refs)
+        return _Draft(operation, source.pointer, refs, node)
 
     def _root_schema(self, table: ArgumentTable, view: ObjectView | None) -> Schema:
         schema: Schema = {"type": "object", "properties": table.properties}
@@ -302,10 +324,30 @@ class _Compiler:
                 parameter = self._resolver.resolved(node)
                 if not isinstance(parameter, dict) or not isinstance(parameter.get("name"), str):
                     raise OperationRefused("A parameter must be an object with a name and a place (“in”).")
+                if parameter.get("in") == "querystring":
+                    found.update(self._query_string(parameter))
+                    continue
                 reference = node["$ref"] if node is not parameter else ""
                 found[_text(parameter.get("in")), parameter["name"]] = (reference, parameter)
         order = ("path", "query", "header", "cookie")
         return sorted(found.values(), key=lambda pair: order.index(pair[1]["in"]) if pair[1].get("in") in order else 9)
+
+    def _query_string(self, parameter: dict[str, Json]) -> dict[tuple[Json, Json], tuple[str, dict[str, Json]]]:
+        """A parameter that is the whole query (OpenAPI 3.2): a form's fields are query parameters, each of its own."""
+        content = parameter.get("content")
+        media = content.get("application/x-www-form-urlencoded") if isinstance(content, dict) else None
+        view = object_view(media["schema"], self._resolver) if isinstance(media, dict) and "schema" in media else None
+        if view is None:
+            raise OperationRefused(
+                f"The parameter “{parameter['name'][:80]}” is the whole query string in a form that nlops can't write. "
+                "Describe it as application/x-www-form-urlencoded with an object of properties."
+            )
+        fields: dict[tuple[Json, Json], tuple[str, dict[str, Json]]] = {}
+        for name, parts in view.properties.items():
+            schema = parts[0] if len(parts) == 1 else {"allOf": parts}
+            is_required = name in view.required
+            fields["query", name] = ("", {"in": "query", "name": name, "required": is_required, "schema": schema})
+        return fields
 
     def _arguments(
         self, parameters: list[tuple[str, dict[str, Json]]], source: _Source, refs: set[str]
@@ -336,34 +378,40 @@ class _Compiler:
                                    "header or cookie.")  # fmt: skip
         if place == "header" and name.lower() in ("accept", "content-type", "authorization"):
             return None
+        required = place == "path" or parameter.get("required") in (True, "true")
+        is_internal = visibility_of(parameter) == "internal"
+        if is_internal and not required:
+            return None
         binding: Binding = {"in": place, "name": name}
         source = self._parameter_schema(parameter, binding)
         schema = self._store.convert(source, refs)
-        description = plain_text(_text(parameter.get("description")), 1000)
-        if description:
+        said = parameter.get("description") or parameter.get("x-ms-summary")
+        if description := plain_text(_text(said), 1000):
             schema = {**schema, "description": description}
-        if "example" in parameter and "examples" not in schema:
-            schema = {**self._store.convert({"example": parameter["example"]}, refs), **schema}
+        if "examples" not in schema and (found := example_of(parameter)) is not None:
+            schema = {**self._store.convert({"example": found}, refs), **schema}
+        if is_internal and "default" in schema:
+            schema = {**schema, "const": schema["default"]}
         shown = source if not isinstance(source, dict) or "$ref" not in source else self._resolver.resolved(source)
-        required = place == "path" or parameter.get("required") is True
         return Argument(place, name, schema, required, binding, is_secret(name, place, shown))
 
     def _parameter_schema(self, parameter: dict[str, Json], binding: Binding) -> Json:
         """The parameter's own schema; its style goes into the binding."""
         if self._document.is_swagger:
-            style = {"csv": "form", "ssv": "spaceDelimited", "tsv": "tabDelimited", "pipes": "pipeDelimited"}
             said = parameter.get("collectionFormat")
             if said == "multi":
                 binding["explode"] = True
             elif parameter.get("type") == "array":
-                binding.update(style=style.get(_text(said), "form"), explode=False)
+                binding.update(style=_SWAGGER_STYLES.get(_text(said), "form"), explode=False)
                 if binding["in"] in ("path", "header") and binding["style"] == "form":
                     binding["style"] = "simple"
             return {key: value for key, value in parameter.items() if key not in _NOT_SCHEMA}
         content = parameter.get("content")
         if isinstance(content, dict) and content and "schema" not in parameter:
+            media_type, media = next(iter(content.items()))
             binding["style"] = "json"
-            media = next(iter(content.values()))
+            if not media_type.partition(";")[0].strip().lower().endswith(("/json", "+json")):
+                binding["content_type"] = media_type[:200]
             return media.get("schema", {}) if isinstance(media, dict) else {}
         if isinstance(parameter.get("style"), str):
             binding["style"] = parameter["style"]
@@ -394,7 +442,10 @@ class _Compiler:
         arguments, view = body_arguments(
             body.schema, self._store, self._resolver, refs, required=body.required, styles=body.styles
         )
+        shown = body.example if isinstance(body.example, dict) and view else {}
         for argument in arguments:
+            if argument.name in shown and "examples" not in argument.schema:
+                argument.schema = {**self._store.convert({"example": shown[argument.name]}, refs), **argument.schema}
             if not self._is_credential(argument):
                 table.add(argument)
         return view
@@ -417,7 +468,8 @@ class _Compiler:
             for name, said in (encoding.items() if isinstance(encoding, dict) else ())
             if isinstance(said, dict)
         }
-        return _Body(_concrete(media_type), media.get("schema", {}), body.get("required") is True, styles)
+        required = body.get("required") in (True, "true")
+        return _Body(_concrete(media_type), media.get("schema", {}), required, styles, example_of(media))
 
     def _swagger_body(self, source: _Source, parameters: list[dict[str, Json]]) -> _Body | None:
         consumes = [
@@ -442,7 +494,10 @@ class _Compiler:
             "required": [parameter["name"] for parameter in fields if parameter.get("required") is True],
         }
         styles: dict[str, Json] = {
-            parameter["name"]: {"explode": parameter.get("collectionFormat") == "multi", "style": "form"}
+            parameter["name"]: {
+                "explode": parameter.get("collectionFormat") == "multi",
+                "style": _SWAGGER_STYLES.get(_text(parameter.get("collectionFormat")), "form"),
+            }
             for parameter in fields
             if parameter.get("type") == "array"
         }
@@ -471,7 +526,8 @@ class _Compiler:
                 {"url": f"{scheme}://{host}{base}".rstrip("/"), "description": ""}
                 for scheme in sorted(schemes or ["https"], reverse=True)
             ]
-        paths = self._root.get("paths", {})
+        paths = self._root.get("paths")
+        paths = paths if isinstance(paths, dict) else {}
         holders = [self._root, *(item for item in paths.values() if isinstance(item, dict))]
         found: dict[str, str] = {}
         for holder in holders:
@@ -479,6 +535,47 @@ class _Compiler:
                 if isinstance(server, dict) and (url := _server_url(server)):
                     found.setdefault(url, plain_text(_text(server.get("description")), 300))
         return [{"url": url, "description": text} for url, text in list(found.items())[:50]]
+
+    def _own_server(self, source: _Source) -> str:
+        """URL of the operation's or its path's first server, "" when that is one of the description's own."""
+        for holder in (source.node, source.item):
+            server = next(iter(_list(holder.get("servers"))), None)
+            if isinstance(server, dict) and (url := _server_url(server)):
+                return "" if url in self._common_servers else url
+        return ""
+
+    def _say_what_is_not_called(self, drafts: list[_Draft]) -> None:
+        """Webhooks, callbacks and links are read by nobody here; say so once of each kind."""
+        webhooks = self._root.get("webhooks", self._root.get("x-webhooks"))
+        if isinstance(webhooks, dict) and webhooks:
+            self._advise("/webhooks", f"{len(webhooks)} webhooks are calls that the product makes; they are no tools.")
+        for draft in drafts:
+            if isinstance(draft.node.get("callbacks"), dict):
+                self._advise(
+                    f"{draft.pointer}/callbacks",
+                    "Callbacks are calls that the product makes; nlops does not receive them, here and in any other "
+                    "operation.",
+                )
+                break
+        for draft in drafts:
+            answers = draft.node.get("responses")
+            if any(
+                isinstance(it, dict) and "links" in it for it in (answers.values() if isinstance(answers, dict) else ())
+            ):
+                self._advise(
+                    f"{draft.pointer}/responses",
+                    "Links between operations are not followed, here and in any other operation: what an answer holds "
+                    "is found by its names.",
+                )
+                break
+        for draft in drafts:
+            if draft.operation.server:
+                self._advise(
+                    draft.pointer,
+                    f"It names a server of its own ({draft.operation.server[:200]}). A call goes there when that is "
+                    "the connection's host; else the connection's base URL holds. So with any other operation.",
+                )
+                break
 
     def _security_schemes(self) -> dict[str, Json]:
         if self._document.is_swagger:
@@ -538,9 +635,12 @@ class _Compiler:
     def _warn(self, pointer: str, message: str) -> None:
         self._problems.append(Problem(Severity.WARNING, pointer, message))
 
+    def _advise(self, pointer: str, message: str) -> None:
+        self._problems.append(Problem(Severity.ADVICE, pointer, message))
+
     def _capped_problems(self) -> list[Problem]:
         """What was refused first; no more than a person may want to read."""
-        ordered = sorted(self._problems, key=lambda problem: problem.severity is not Severity.ERROR)
+        ordered = sorted(self._problems, key=lambda problem: list(Severity).index(problem.severity))
         if len(ordered) > MAX_PROBLEMS:
             left = len(ordered) - MAX_PROBLEMS
             ordered = [*ordered[:MAX_PROBLEMS], Problem(Severity.WARNING, "", f"{left} more problems of this kind.")]
@@ -566,6 +666,9 @@ class _Compiler:
         return SpecError("Not one of its operations can be used. " + " ".join(reasons[:3]) + more)
 
 
+_SWAGGER_STYLES: Final = {
+    "csv": "form", "ssv": "spaceDelimited", "tsv": "tabDelimited", "pipes": "pipeDelimited",
+}  # fmt: skip
 _NOT_SCHEMA: Final = frozenset({"name", "in", "required", "collectionFormat", "allowEmptyValue", "schema"})
 
 

@@ -28,7 +28,7 @@ _READS: Final = _set(
 )
 #: Acts that a POST may do without changing anything; "export" and "check" may start something.
 _QUERIES: Final = _set("get list search query find lookup fetch show view preview describe count filter estimate")
-_SAFE_METHODS: Final = _set("GET HEAD OPTIONS TRACE")
+_SAFE_METHODS: Final = _set("GET HEAD OPTIONS TRACE QUERY")
 _EXTENSION: Final = "x-openai-isConsequential"
 
 

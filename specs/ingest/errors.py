@@ -40,6 +40,7 @@ class Severity(enum.StrEnum):
 
     ERROR = "error"  #: the operation was refused
     WARNING = "warning"  #: the operation works, but something of it was dropped or guessed
+    ADVICE = "advice"  #: nothing is lost; the description could be better
 
 
 @dataclass(frozen=True, slots=True)

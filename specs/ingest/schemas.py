@@ -16,6 +16,7 @@ from typing import Any, Final
 import jsonschema_rs
 import orjson
 
+from nlops.core.secrets import is_secret_name
 from nlops.core.types import Json
 from specs.ingest.errors import OperationRefused
 from specs.ingest.naming import Names
@@ -75,7 +76,46 @@ class SchemaStore:
             handler = _HANDLERS.get(keyword)
             if handler is not None:
                 handler(self, keyword, value, out, refs)
+        if (discriminator := out.pop("$discriminator", None)) is not None:
+            self._tell_apart(discriminator, node, out)
         return _settled(node, out)
+
+    def _tell_apart(self, discriminator: Schema, node: Schema, out: Schema) -> None:
+        """Each variant gets the value that names it, or else several would fit and oneOf would refuse them all."""
+        name, mapping = discriminator["propertyName"], discriminator.get("mapping")
+        values: dict[str, list[Json]] = {}
+        for value, target in mapping.items() if isinstance(mapping, dict) else ():
+            if isinstance(target, str):
+                values.setdefault(target.rsplit("/", 1)[-1], []).append(value)
+        for keyword in ("oneOf", "anyOf"):
+            sources = (
+                [part for part in node.get(keyword) or () if isinstance(part, dict | bool)] if keyword in out else []
+            )
+            for position, source in enumerate(sources):
+                reference = source.get("$ref") if isinstance(source, dict) else None
+                if isinstance(reference, str) and not self._names_itself(reference, name):
+                    last = reference.rsplit("/", 1)[-1]
+                    tag = {
+                        "type": "object",
+                        "properties": {name: {"enum": values.get(last, [last])}},
+                        "required": [name],
+                    }
+                    out[keyword][position] = {"allOf": [out[keyword][position], tag]}
+
+    def _names_itself(self, reference: str, name: str) -> bool:
+        """Whether the variant says by itself which values of the property are its own, or can't be looked at."""
+        try:
+            target = self._resolver.resolved({"$ref": reference})
+        except OperationRefused:
+            return True
+        properties = target.get("properties") if isinstance(target, dict) else None
+        said = properties.get(name) if isinstance(properties, dict) else None
+        if isinstance(said, dict) and isinstance(said.get("$ref"), str):
+            try:
+                said = self._resolver.resolved(said)
+            except OperationRefused:
+                return True
+        return isinstance(said, dict) and ("enum" in said or "const" in said)
 
     def finish(self) -> None:
         """Convert the definitions that were referred to, and those that they refer to, each once."""
@@ -285,10 +325,23 @@ def _schemas(store: SchemaStore, keyword: str, value: Json, out: Schema, refs: s
 def _named_schemas(store: SchemaStore, keyword: str, value: Json, out: Schema, refs: set[str]) -> None:
     if isinstance(value, dict):
         out[keyword] = {
-            name: store.convert(part, refs)
+            name: _marked(name, store.convert(part, refs))
             for name, part in value.items()
             if isinstance(part, dict | bool) and not store.is_read_only(part)
         }
+
+
+@functools.lru_cache(maxsize=65_536)
+def _sounds_secret(name: str) -> bool:
+    return is_secret_name(name)
+
+
+def _marked(name: str, schema: Schema) -> Schema:
+    """The property, marked write-only when its value is a secret, so that whoever meets it deep in a body knows."""
+    is_text = schema.get("type") == "string" and "enum" not in schema
+    if is_text and (schema.get("format") == "password" or _sounds_secret(name)):
+        schema["writeOnly"] = True
+    return schema
 
 
 def _patterned_schemas(store: SchemaStore, keyword: str, value: Json, out: Schema, refs: set[str]) -> None:
@@ -317,6 +370,12 @@ def _nullable(store: SchemaStore, keyword: str, value: Json, out: Schema, refs: 
         out["$nullable"] = True
 
 
+def _discriminator(store: SchemaStore, keyword: str, value: Json, out: Schema, refs: set[str]) -> None:
+    """Kept for `_settled`, which knows the variants; Swagger 2.0's (a text) says nothing of them."""
+    if isinstance(value, dict) and isinstance(value.get("propertyName"), str):
+        out["$discriminator"] = value
+
+
 _HANDLERS: Final[dict[str, _Handler]] = {
     **dict.fromkeys(("description", "format", "contentEncoding", "contentMediaType"), _text),
     **dict.fromkeys(("uniqueItems", "deprecated", "writeOnly"), _flag),
@@ -336,6 +395,7 @@ _HANDLERS: Final[dict[str, _Handler]] = {
     **dict.fromkeys(("default", "const"), _value),
     **dict.fromkeys(("example", "examples"), _example),
     **dict.fromkeys(("nullable", "x-nullable"), _nullable),
+    "discriminator": _discriminator,
     "pattern": _pattern,
     "patternProperties": _patterned_schemas,
     "type": _type,
