@@ -34,6 +34,18 @@ class EnterTenantForm(forms.Form):
     )
 
 
+class SecondFactorForm(forms.ModelForm):
+    """Whether everybody in the tenant needs a second factor."""
+
+    class Meta:
+        model = Tenant
+        fields = ["requires_second_factor"]
+        labels = {"requires_second_factor": "Everybody here signs in with a second factor"}
+        help_texts = {
+            "requires_second_factor": "Members who have none can do nothing but set one up, from their next page on."
+        }
+
+
 class ModeForm(forms.Form):
     """What nlops may do in a tenant."""
 

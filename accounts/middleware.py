@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from allauth.headless.contrib.rest_framework.authentication import XSessionTokenAuthentication
+from django.contrib import messages
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
-from django.urls import Resolver404, resolve
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
+from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone
 
 from accounts.audit import Origin, acting
 from accounts.context import tenant_context, user_context
 from accounts.models import ActorKind, Member, StaffAccess, Tenant
 from accounts.requests import client_ip
+from accounts.second_factor import lacks_second_factor
 from accounts.sessions import STAFF_ACCESS, TENANT
 
 
@@ -47,6 +50,8 @@ class MemberMiddleware:
         if tenant is None:
             return self.get_response(request)
         request.member, request.tenant = member, tenant  # type: ignore[attr-defined]
+        if member is not None and lacks_second_factor(member) and not _is_own_account(request):
+            return _set_up_first(request)
         kind, role = (ActorKind.MEMBER, member.role) if member else (ActorKind.STAFF, "")
         with acting(Origin(kind, user.pk, role, client_ip(request))), timezone.override(user.time_zone):
             if _opens_context_itself(request):
@@ -57,6 +62,22 @@ class MemberMiddleware:
                     # Django has turned the exception into a page already; half of a request must not stay.
                     transaction.set_rollback(True)
                 return response
+
+
+def _is_own_account(request: HttpRequest) -> bool:
+    """The pages on which a person signs in and out and sets up a second factor."""
+    return request.path_info.startswith(("/accounts/", "/_allauth/", "/healthz", "/readyz"))
+
+
+def _set_up_first(request: HttpRequest) -> HttpResponse:
+    """To the page that sets up a second factor; scripts are told so."""
+    message = f"{request.tenant} wants a second factor of everybody. Set one up first."  # type: ignore[attr-defined]
+    if request.path_info.startswith("/api/"):
+        return JsonResponse({"detail": message}, status=403)
+    messages.warning(request, message)
+    if request.headers.get("HX-Request"):
+        return HttpResponse(headers={"HX-Redirect": reverse("mfa_index")})
+    return redirect("mfa_index")
 
 
 def _opens_context_itself(request: HttpRequest) -> bool:

@@ -99,6 +99,9 @@ class Tenant(models.Model):
     )
     mode = models.CharField(max_length=20, choices=Mode, default=Mode.NORMAL)
     mode_reason = models.CharField(max_length=300, blank=True)
+    requires_second_factor = models.BooleanField(
+        default=False, help_text="members without a second factor can do nothing but set one up"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

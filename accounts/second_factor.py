@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.utils import is_mfa_enabled
 
 from accounts.encryption import decrypt, encrypt
+from accounts.models import Member
 
 #: Second factors belong to users, who are above tenants.
 _BOUND = {"tenant_id": "", "record": "second-factor"}
@@ -23,6 +25,11 @@ def unseal(sealed: str) -> str:
 def is_sealed(text: str) -> bool:
     """Whether `seal` made it: neither base32 nor hexadecimal has the dot that follows a key's id."""
     return "." in text
+
+
+def lacks_second_factor(member: Member) -> bool:
+    """Whether the tenant wants a second factor that the member has not set up."""
+    return member.tenant.requires_second_factor and not is_mfa_enabled(member.user)
 
 
 class MFAAdapter(DefaultMFAAdapter):

@@ -17,9 +17,10 @@ from django.views.generic import FormView, UpdateView
 
 from accounts.flows.enter_tenant import EntryRefused, enter_tenant, leave_tenant
 from accounts.flows.give_consent import give_consent
+from accounts.flows.require_second_factor import require_second_factor
 from accounts.flows.set_mode import ModeRefused, set_tenant_mode
-from accounts.forms import EnterTenantForm, ModeForm, ProfileForm
-from accounts.models import User
+from accounts.forms import EnterTenantForm, ModeForm, ProfileForm, SecondFactorForm
+from accounts.models import Member, MemberRole, User
 from accounts.modes import mode_now
 from accounts.permissions import MemberRequired, OperatorRequired
 from accounts.requests import MemberRequest
@@ -77,7 +78,8 @@ class ControlView(OperatorRequired, FormView):
         return {"mode": self.request.tenant.mode, "reason": self.request.tenant.mode_reason}
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(room="control", now=mode_now(self.request.tenant), **kwargs)
+        second = SecondFactorForm(instance=self.request.tenant, label_suffix="")
+        return super().get_context_data(room="control", now=mode_now(self.request.tenant), second=second, **kwargs)
 
     def form_valid(self, form: ModeForm) -> HttpResponse:
         wanted = form.cleaned_data
@@ -88,6 +90,22 @@ class ControlView(OperatorRequired, FormView):
             return self.form_invalid(form)
         messages.success(self.request, f"{self.request.tenant} is now: {self.request.tenant.get_mode_display()}.")
         return super().form_valid(form)
+
+
+class SecondFactorView(MemberRequired):
+    """An owner wants a second factor of everybody, or no longer."""
+
+    refusal = "This needs the role owner."
+
+    def allows(self, member: Member) -> bool:
+        return member.role == MemberRole.OWNER
+
+    def post(self, request: MemberRequest) -> HttpResponse:
+        try:
+            require_second_factor(request.member, request.POST.get("requires_second_factor") == "on")
+        except ModeRefused as error:
+            messages.error(request, str(error))
+        return redirect("control")
 
 
 class StaffRequired(LoginRequiredMixin, UserPassesTestMixin, View):
