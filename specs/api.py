@@ -20,7 +20,7 @@ from specs.examples import example_rows
 from specs.flows import FlowError
 from specs.flows.activate_version import activate_version
 from specs.flows.save_example import save_example
-from specs.flows.upload_version import upload_version
+from specs.flows.upload_version import upload_files
 from specs.models import Example, Product, SpecVersion
 
 
@@ -48,7 +48,11 @@ class VersionSerializer(serializers.ModelSerializer[SpecVersion]):
 
 
 class UploadSerializer(serializers.Serializer[Any]):
-    file = serializers.FileField(help_text="OpenAPI 3 or Swagger 2.0, JSON or YAML")
+    file = serializers.ListField(
+        child=serializers.FileField(),
+        min_length=1,
+        help_text="OpenAPI 3 or Swagger 2.0, JSON or YAML: one file, a zip, or several files that refer to each other",
+    )
 
 
 class OperatorView(APIView):
@@ -92,8 +96,8 @@ class VersionListView(OperatorView):
         product = get_object_or_404(Product, slug=slug)
         data = UploadSerializer(data=request.data)
         data.is_valid(raise_exception=True)
-        file = data.validated_data["file"]
-        version = upload_version(product, file.read(), file.name, request.member)  # type: ignore[attr-defined]
+        files = [(file.name, file.read()) for file in data.validated_data["file"]]
+        version = upload_files(product, files, request.member)  # type: ignore[attr-defined]
         return Response(VersionSerializer(version).data, status=status.HTTP_202_ACCEPTED)
 
 

@@ -28,25 +28,40 @@ class ProductForm(forms.ModelForm):
         return name
 
 
+class ManyFilesInput(forms.ClearableFileInput):
+    """A file input that takes several."""
+
+    allow_multiple_selected = True
+
+
+class ManyFilesField(forms.FileField):
+    """One file or several; a list."""
+
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:  # type: ignore[override]
+        files = data if isinstance(data, list | tuple) and data else [data]
+        return [super(ManyFilesField, self).clean(file, initial) for file in files]
+
+
 class UploadForm(forms.Form):
     """An API description."""
 
-    file = forms.FileField(
+    file = ManyFilesField(
         label="API description",
-        help_text="OpenAPI 3.0 or 3.1, or Swagger 2.0, as JSON or YAML, in one file.",
-        widget=forms.ClearableFileInput(attrs={"accept": ".json,.yaml,.yml,application/json,application/yaml"}),
+        help_text="OpenAPI 3.0 to 3.2, or Swagger 2.0, as JSON or YAML: one file, a zip, or several files that refer "
+        "to each other.",
+        widget=ManyFilesInput(attrs={"accept": ".json,.yaml,.yml,.zip,application/json,application/yaml"}),
         error_messages={"empty": "The file is empty.", "required": "Choose a file."},
     )
 
-    def clean_file(self) -> UploadedFile:
-        file: UploadedFile = self.cleaned_data["file"]
-        limit = settings.NLOPS_MAX_SPEC_BYTES
-        if file.size and file.size > limit:
+    def clean_file(self) -> list[UploadedFile]:
+        files: list[UploadedFile] = self.cleaned_data["file"]
+        limit, size = settings.NLOPS_MAX_SPEC_BYTES, sum(file.size or 0 for file in files)
+        if size > limit:
             raise forms.ValidationError(
-                f"The file has {filesizeformat(file.size)}; at most {filesizeformat(limit)} fit. "
+                f"The file has {filesizeformat(size)}; at most {filesizeformat(limit)} fit. "
                 "Leave out parts of the API that are not needed here."
             )
-        return file
+        return files
 
 
 class ConnectionForm(forms.ModelForm):

@@ -20,7 +20,7 @@ from specs.flows.activate_version import activate_version
 from specs.flows.call_product import test_connection
 from specs.flows.save_connection import save_connection
 from specs.flows.set_policy import set_policies
-from specs.flows.upload_version import upload_version
+from specs.flows.upload_version import upload_files
 from specs.forms import ConnectionForm, ProductForm, UploadForm, guess_connection
 from specs.models import Connection, Product, Service, SpecVersion, VersionStatus
 
@@ -90,9 +90,9 @@ class ProductView(ProductRoom):
         form = UploadForm(request.POST, request.FILES)
         if not form.is_valid():
             return self.versions(form, status=422)
-        file = form.cleaned_data["file"]
+        files = [(file.name or "", file.read()) for file in form.cleaned_data["file"]]
         try:
-            version = upload_version(self.product, file.read(), file.name, request.member)
+            version = upload_files(self.product, files, request.member)
         except FlowError as error:
             form.add_error("file", str(error))
             return self.versions(form, status=422)

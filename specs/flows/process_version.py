@@ -16,9 +16,9 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.context import tenant_context
+from specs.ingest.bundle import load_upload
 from specs.ingest.compile import CompiledOperation, CompiledSpec, compile_document
 from specs.ingest.errors import Problem, SpecError
-from specs.ingest.load import load_document
 from specs.models import Operation, Service, SpecVersion, VersionStatus
 
 log = structlog.get_logger(__name__)
@@ -74,7 +74,7 @@ class _Processing:
     def run(self) -> None:
         try:
             data, filename = self._begin()
-            document = load_document(data, filename, settings.NLOPS_MAX_SPEC_BYTES)
+            document = load_upload(data, filename, settings.NLOPS_MAX_SPEC_BYTES)
             self._phase("Compiling its operations", 20)
             compiled = compile_document(document)
             self._save(compiled)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import zlib
+from collections.abc import Sequence
 
 import structlog
 from celery import current_app
@@ -16,6 +17,7 @@ from kombu.exceptions import OperationalError
 from accounts.audit import audit
 from accounts.models import AuditAction, Member
 from specs.flows import FlowError
+from specs.ingest.bundle import pack, root_of
 from specs.ingest.errors import SpecError
 from specs.ingest.load import check_size
 from specs.models import Product, SpecVersion, VersionStatus
@@ -58,6 +60,26 @@ def upload_version(
         if enqueue and version.status == VersionStatus.DRAFT:
             preprocess(version)
     return version
+
+
+def upload_files(
+    product: Product, files: Sequence[tuple[str, bytes]], member: Member | None = None, *, enqueue: bool = True
+) -> SpecVersion:
+    """The version of one file (a description, or a zip), or of several that refer to each other: (path, bytes).
+
+    Raises FlowError.
+    """
+    if len(files) == 1:
+        return upload_version(product, files[0][1], files[0][0], member, enqueue=enqueue)
+    try:
+        check_size(sum(len(data) for _, data in files), settings.NLOPS_MAX_SPEC_BYTES)
+        named = dict(files)
+        if len(named) < len(files):
+            raise SpecError("Two of the files have the same name. Pack them as a zip with their folders.")
+        root = root_of(named)
+    except SpecError as error:
+        raise FlowError(str(error)) from error
+    return upload_version(product, pack(named), f"{root} and {len(files) - 1} more", member, enqueue=enqueue)
 
 
 def preprocess(version: SpecVersion) -> None:

@@ -163,7 +163,7 @@ class _Compiler:
     def __init__(self, document: Document) -> None:
         self._document = document
         self._root = document.root
-        self._resolver = Resolver(document.root)
+        self._resolver = Resolver(document.root, document.places)
         self._store = SchemaStore(self._resolver, keeps_siblings=document.standard.startswith(("3.1", "3.2")))
         self._names = Names()
         self._problems: list[Problem] = []
@@ -653,8 +653,8 @@ class _Compiler:
             more = f" and {len(files) - 5} more" if len(files) > 5 else ""
             return SpecError(
                 f"The description is spread over several files: it refers to {', '.join(files[:5])}{more}, and only "
-                "what is in the upload is read. Bundle it into one file (for example with “redocly bundle openapi.yml "
-                "-o bundled.yml”) and upload that.",
+                "what is in the upload is read. Upload all of them as one zip, or bundle them into one file (for "
+                "example with “redocly bundle openapi.yml -o bundled.yml”).",
                 pointer=errors[0].pointer if errors else "",
             )
         if not errors:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess  # our own interpreter runs our own file  # nosec B404
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,8 @@ class Document:
     standard: str
     #: bytes of the upload
     size: int
+    #: of several files: reference that leaves the upload to the place that has it
+    places: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_swagger(self) -> bool:
@@ -66,14 +68,18 @@ def check_size(size: int, limit: int = MAX_BYTES) -> None:
 def load_document(data: bytes, filename: str, max_bytes: int = MAX_BYTES) -> Document:
     """The description in the upload. `filename` only helps to tell JSON from YAML. Raises SpecError."""
     check_size(len(data), max_bytes)
-    text = _text(data)
-    root = _parse(text, filename)
+    root = parse_file(data, filename)
     if not isinstance(root, dict):
         raise SpecError(
             f"The file holds {_kind(root)}, not an API description. An API description is an object that begins "
             "with “openapi: 3.1.0” or “swagger: '2.0'”."
         )
-    return Document(root, _standard(root), len(data))
+    return Document(root, standard_of(root), len(data))
+
+
+def parse_file(data: bytes, filename: str) -> Json:
+    """What the JSON or YAML file holds. Raises SpecError."""
+    return _parse(_text(data), filename)
 
 
 def _text(data: bytes) -> str:
@@ -212,7 +218,7 @@ def _kind(value: Json) -> str:
     return "plain text" if isinstance(value, str) else "a single value"
 
 
-def _standard(root: dict[str, Json]) -> str:
+def standard_of(root: dict[str, Json]) -> str:
     """The version of the standard that the description follows."""
     openapi, swagger = root.get("openapi"), root.get("swagger")
     if openapi is None and swagger is None:

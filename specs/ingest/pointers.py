@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -30,8 +31,10 @@ def is_external(reference: str) -> bool:
 class Resolver:
     """Finds what local references of one document point to."""
 
-    def __init__(self, root: dict[str, Json]) -> None:
+    def __init__(self, root: dict[str, Json], places: Mapping[str, str] | None = None) -> None:
         self._root = root
+        #: reference to the file and the pointer that hold it, where the upload has several files
+        self._places = places or {}
         self._found: dict[str, Any] = {}
         #: files (or addresses) outside the upload that were referred to
         self.other_files: set[str] = set()
@@ -42,9 +45,11 @@ class Resolver:
             return self._found[reference]
         if is_external(reference):
             self.other_files.add(reference.partition("#")[0][:200])
+            place = f" {self._places[reference][:300]}" if reference in self._places else ""
             raise OperationRefused(
-                f"It refers to another file ({reference[:200]}), and only what is in the upload is read. Bundle the "
-                "description into one file (for example with “redocly bundle”) and upload that."
+                f"It refers to another file ({reference[:200]}{',' if place else ''}{place}), and only what is in the "
+                "upload is read. Upload all files as one zip, or bundle them into one file (for example with “redocly "
+                "bundle”)."
             )
         value: Json = self._root
         for part in unquote(reference[1:]).split("/")[1:] if reference.startswith("#/") else [None]:

@@ -17,7 +17,7 @@ from accounts.models import Tenant
 from specs.flows import FlowError
 from specs.flows.activate_version import activate_version
 from specs.flows.process_version import process_version
-from specs.flows.upload_version import upload_version
+from specs.flows.upload_version import upload_files
 from specs.ingest.errors import Severity, SpecError
 from specs.ingest.load import check_size
 from specs.ingest.naming import slug
@@ -28,7 +28,7 @@ class Command(BaseCommand):
     help = "Import an API description (OpenAPI 3 or Swagger 2.0, JSON or YAML) as a new version of a product."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("file", type=Path, help="the description")
+        parser.add_argument("file", type=Path, help="the description: a file, a zip, or a folder of files")
         parser.add_argument("--tenant", required=True, help="slug of the tenant, such as acme")
         parser.add_argument("--product", required=True, help="slug or name of the product; made when it is new")
         parser.add_argument("--activate", action="store_true", help="make it the version that requests use")
@@ -40,11 +40,11 @@ class Command(BaseCommand):
         tenant = Tenant.objects.filter(slug=options["tenant"]).first()
         if tenant is None:
             raise CommandError(f"There is no tenant “{options['tenant']}”.")
-        data = _read(options["file"])
+        files = _read(options["file"])
         try:
             with tenant_context(tenant.pk):
                 product = _product(tenant, options["product"])
-                version = upload_version(product, data, options["file"].name, enqueue=False)
+                version = upload_files(product, files, enqueue=False)
             process_version(tenant.pk, version.pk, self._report)
             with tenant_context(tenant.pk):
                 version = SpecVersion.objects.defer("source", "definitions").get(pk=version.pk)
@@ -76,11 +76,17 @@ class Command(BaseCommand):
             sys.exit(1)
 
 
-def _read(path: Path) -> bytes:
-    """The file's bytes; its size is looked at first."""
+def _read(path: Path) -> list[tuple[str, bytes]]:
+    """Name and bytes of the file, or of a folder's descriptions; their size is looked at first."""
     try:
-        check_size(path.stat().st_size, settings.NLOPS_MAX_SPEC_BYTES)
-        return path.read_bytes()
+        paths = [path]
+        if path.is_dir():
+            found = [it for it in sorted(path.rglob("*")) if it.suffix.lower() in (".json", ".yaml", ".yml")]
+            paths = [it for it in found if it.is_file() and it.resolve().is_relative_to(path.resolve())]
+            if not paths:
+                raise CommandError(f"{path} holds no JSON or YAML file.")
+        check_size(sum(it.stat().st_size for it in paths), settings.NLOPS_MAX_SPEC_BYTES)
+        return [(it.relative_to(path).as_posix() if it != path else path.name, it.read_bytes()) for it in paths]
     except SpecError as error:
         raise CommandError(str(error)) from error
     except OSError as error:
