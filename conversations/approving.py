@@ -9,17 +9,18 @@ from typing import Any
 
 from django import forms
 
+from accounts.models import MemberRole
 from conversations.forms import reply_form, reply_values
 from conversations.models import Approval
 from conversations.recording import call_key
 from nlops.core.checkpoints import is_secret, question
 from nlops.core.engine import RunState
 from nlops.core.reversal import Reverse, reverse_of
-from nlops.core.types import CallRecord, Effect, Json, ProvenanceKind, Tool
+from nlops.core.types import CallRecord, Decision, Effect, Json, ProvenanceKind, Tool
 from nlops.core.views import HIDDEN, argument_label, display
 from specs.http import RequestNotPossible, build_request
 from specs.models import AuthKind, Connection, Operation
-from specs.querysets import connection_to, operation_of, tools
+from specs.querysets import connection_to, decision_for, operation_of, tools
 from specs.servers import base_url_of
 
 #: Below this the model was unsure of what it did.
@@ -196,8 +197,9 @@ def reading_operation(operation: Operation, arguments: dict[str, Json]) -> tuple
     reader = Operation.objects.filter(version_id=operation.version_id, method="GET", path=operation.path).first()
     if reader is None or operation.method == "GET":
         return None
-    tool = tools([str(reader.pk)])[0]
+    (tool,) = tools([str(reader.pk)])
     needed = {name: arguments[name] for name in tool.required if name in arguments and not is_secret(arguments[name])}
-    if tool.decision.value != "allow" or set(needed) != set(tool.required):
+    may = decision_for(reader, MemberRole.OPERATOR, needed, "") is Decision.ALLOW
+    if not may or set(needed) != set(tool.required):
         return None
     return operation_of(reader.tenant_id, str(reader.pk)), needed

@@ -7,6 +7,7 @@ from accounts.sql import read_rows
 from conversations.models import Approval, ApprovalStatus, Run
 from conversations.recording import call_pk, request_hash
 from nlops.core.phrases import say
+from nlops.core.rules import ruling
 from nlops.core.types import CallRecord, Decision, Effect, ProvenanceKind, Tool
 from specs.models import Connection, Operation
 from specs.querysets import connection_to, operation_of
@@ -31,10 +32,11 @@ def check_dispatch(run: Run, call: CallRecord, tool: Tool | None) -> tuple[Opera
     connection = connection_to(operation.version.product_id)
     if connection is None:
         raise DispatchRefused(f"There is no connection to {tool.product} yet. An operator can add one under Products.")
-    if tool.decision is not Decision.ALLOW or _is_tainted_write(call, tool):
-        _use_approval(
-            run, call, tool.decision, request_hash(operation.pk, operation.version_id, connection, call.arguments)
-        )
+    decision = ruling(tool.decision, tool.rules, call.arguments, run.conversation.member.user.email).decision
+    if decision is Decision.DENY:
+        raise DispatchRefused(say("not_allowed_so"))
+    if decision is not Decision.ALLOW or _is_tainted_write(call, tool):
+        _use_approval(run, call, decision, request_hash(operation.pk, operation.version_id, connection, call.arguments))
     return operation, connection
 
 

@@ -8,8 +8,9 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.fields import OrderedJSONField
-from accounts.models import Member, TenantModel
-from nlops.core.types import Decision, Effect
+from accounts.models import Member, MemberRole, TenantModel
+from nlops.core.rules import Condition
+from nlops.core.types import Decision, Effect, Rule
 
 
 class Product(TenantModel):
@@ -200,6 +201,60 @@ class ToolPolicy(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.operation_key}: {self.decision}"
+
+
+class PolicyRule(TenantModel):
+    """Makes what the whitelist says stricter: for a role, a service, an effect, an operation, some values."""
+
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="rules")
+    role = models.CharField(max_length=20, choices=MemberRole, blank=True, help_text="empty: everybody")
+    service = models.CharField(max_length=120, blank=True, help_text="slug of a service; empty: any")
+    effect = models.CharField(max_length=20, choices=[(one.value, one.value) for one in Effect], blank=True)
+    operation_key = models.CharField(max_length=2020, blank=True, help_text="METHOD path; empty: any")
+    argument = models.CharField(max_length=200, blank=True, help_text="name of an argument; empty: whatever its values")
+    condition = models.CharField(max_length=20, choices=[(one.value, one.value) for one in Condition], blank=True)
+    value = models.CharField(max_length=1000, blank=True)
+    decision = models.CharField(max_length=20, choices=[(choice.value, choice.value) for choice in Decision])
+    note = models.CharField(max_length=300, blank=True, help_text="why; the requester and the approver read it")
+    created_by = models.ForeignKey(Member, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.decision}: {self.subject}{f' when {self.when}' if self.argument else ''}"
+
+    @property
+    def subject(self) -> str:
+        """What the rule is about, in words."""
+        parts = [self.operation_key, self.service and f"service {self.service}", self.effect and f"every {self.effect}"]
+        what = ", ".join(filter(None, parts)) or "everything"
+        return f"{what} by {MemberRole(self.role).label.lower()}s" if self.role else what
+
+    @property
+    def when(self) -> str:
+        """The condition in words, "" for none."""
+        words = {
+            Condition.IS: "is one of", Condition.IS_NOT: "is none of", Condition.MATCHES: "matches",
+            Condition.MATCHES_NOT: "does not match", Condition.ABOVE: "is above", Condition.BELOW: "is below",
+            Condition.NOT_OWN: "is not the requester's own",
+        }  # fmt: skip
+        return f"{self.argument} {words[Condition(self.condition)]} {self.value}".strip() if self.argument else ""
+
+    def is_about(self, operation: Operation, role: str) -> bool:
+        """Whether a call of the operation by a member with that role may fall under the rule."""
+        return (
+            self.product_id == operation.version.product_id
+            and self.role in ("", role)
+            and self.service in ("", operation.service.slug)
+            and self.effect in ("", operation.effect)
+            and self.operation_key in ("", operation.key)
+        )
+
+    def as_rule(self) -> Rule:
+        """As the engine takes it."""
+        return Rule(Decision(self.decision), self.argument, self.condition, self.value, self.note)
 
 
 class ExampleOrigin(models.TextChoices):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
@@ -13,9 +14,10 @@ from django.db.models import QuerySet
 
 from accounts.context import current_tenant
 from accounts.sql import read_rows
+from nlops.core.rules import ruling
 from nlops.core.types import Decision, Json, Tool
 from specs.ingest.compile import argument_schema
-from specs.models import Connection, Operation, Product, SpecVersion, ToolPolicy, VersionStatus, tool_fields
+from specs.models import Connection, Operation, PolicyRule, Product, SpecVersion, ToolPolicy, VersionStatus, tool_fields
 
 
 def decisions(product: Product) -> dict[str, Decision]:
@@ -24,10 +26,10 @@ def decisions(product: Product) -> dict[str, Decision]:
     return {key: Decision(decision) for key, decision in rows}
 
 
-def decision_for(operation: Operation) -> Decision:
-    """What the policy says of the operation now; not listed is denied."""
-    policy = ToolPolicy.objects.filter(product_id=operation.version.product_id, operation_key=operation.key).first()
-    return Decision(policy.decision) if policy else Decision.DENY
+def decision_for(operation: Operation, role: str, arguments: dict[str, Json], requester: str) -> Decision:
+    """What the policy and its rules say now of a call of the operation; not listed is denied."""
+    (tool,) = tools([str(operation.pk)], role)
+    return ruling(tool.decision, tool.rules, arguments, requester).decision
 
 
 def allowed_operations() -> dict[tuple[uuid.UUID, str], Decision]:
@@ -62,16 +64,16 @@ def operation_of(tenant_id: uuid.UUID, operation_id: str) -> Operation:
     return _compiled(tenant_id, [operation_id])[operation_id].operation
 
 
-def tools(operation_ids: Sequence[str]) -> list[Tool]:
+def tools(operation_ids: Sequence[str], role: str = "") -> list[Tool]:
     """Those operations as tools, in that order, each argument schema with its closure of $defs.
 
     Each has the policy's decision of this moment; where two products have a tool of the same name, the later one
-    gets a number. In the tenant's context.
+    gets a number. `role`: of the member who asks; rules for a role hold for nobody else. In the tenant's context.
     """
     compiled = _compiled(current_tenant(), operation_ids)
     keys = {one.operation.key for one in compiled.values()}
     products = {one.operation.version.product_id for one in compiled.values()}
-    allowed = _decisions_now(list(products), list(keys))
+    allowed, rules = _decisions_now(list(products), list(keys))
     found: dict[str, Tool] = {}
     for key in operation_ids:
         if key not in compiled:
@@ -82,19 +84,37 @@ def tools(operation_ids: Sequence[str]) -> list[Tool]:
             count += 1
             name = f"{tool.name[:60]}_{count}"
         decision = allowed.get((operation.version.product_id, operation.key), Decision.DENY)
-        found[name] = replace(tool, name=name, decision=decision)
+        held = tuple(rule.as_rule() for rule in rules if rule.is_about(operation, role))
+        always = [rule.decision for rule in held if not rule.argument]
+        decision = max([decision, *always], key=lambda one: one.strictness)
+        found[name] = replace(tool, name=name, decision=decision, rules=tuple(rule for rule in held if rule.argument))
     return list(found.values())
 
 
-def _decisions_now(products: list[uuid.UUID], keys: list[str]) -> dict[tuple[uuid.UUID, str], Decision]:
-    """What the policies say of these operations; in SQL because every step of every run asks."""
+_POLICIES = (
+    "SELECT product_id, operation_key, decision, NULL FROM specs_toolpolicy"
+    " WHERE product_id = ANY(%s) AND operation_key = ANY(%s)"
+    " UNION ALL SELECT product_id, operation_key, decision, json_build_object('role', role, 'service', service,"
+    " 'effect', effect, 'argument', argument, 'condition', condition, 'value', value, 'note', note)"
+    " FROM specs_policyrule WHERE product_id = ANY(%s)"
+)
+
+
+def _decisions_now(
+    products: list[uuid.UUID], keys: list[str]
+) -> tuple[dict[tuple[uuid.UUID, str], Decision], list[PolicyRule]]:
+    """What the policies and the rules say of these operations; in SQL because every step of every run asks."""
+    decided: dict[tuple[uuid.UUID, str], Decision] = {}
+    rules: list[PolicyRule] = []
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT product_id, operation_key, decision FROM specs_toolpolicy"
-            " WHERE product_id = ANY(%s) AND operation_key = ANY(%s)",
-            [products, keys],
-        )
-        return {(product, key): Decision(decision) for product, key, decision in cursor.fetchall()}
+        cursor.execute(_POLICIES, [products, keys, products])
+        for product, key, decision, rule in cursor.fetchall():
+            if rule is None:
+                decided[product, key] = Decision(decision)
+            else:
+                found = json.loads(rule) if isinstance(rule, str) else rule
+                rules.append(PolicyRule(product_id=product, operation_key=key, decision=decision, **found))
+    return decided, rules
 
 
 @dataclass(frozen=True, slots=True)

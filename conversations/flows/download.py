@@ -72,7 +72,7 @@ def prepare_download(member: Member, run: Run, key: str) -> Download:
     operation = call.operation
     if call.status != CallStatus.SUCCEEDED or not is_readable(operation):
         raise DownloadRefused("Only what was read from the product can be downloaded.")
-    decision = decision_for(operation)
+    decision = decision_for(operation, member.role, dict(call.arguments), member.user.email)
     if decision is Decision.DENY:
         raise DownloadRefused("This operation may not be used here any more, so its list can't be downloaded.")
     if mode_now(member.tenant).mode is Mode.STOPPED:
@@ -165,7 +165,9 @@ def _is_still_allowed(download: Download) -> bool:
     """Whether membership and policy are as they were: a long list takes minutes."""
     with tenant_context(download.member.tenant_id):
         is_member = Member.objects.filter(pk=download.member.pk, is_active=True).exists()
-        return is_member and decision_for(download.operation) in (Decision.ALLOW, Decision.CONFIRM)
+        member, arguments = download.member, dict(download.arguments)
+        decision = decision_for(download.operation, member.role, arguments, member.user.email)
+        return is_member and decision in (Decision.ALLOW, Decision.CONFIRM)
 
 
 @dataclass(slots=True)

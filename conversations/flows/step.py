@@ -78,7 +78,9 @@ class Step:
         """The run's tools by name, best ranked first, each with the policy's decision of this moment."""
         key = tuple(self.state.operation_ids) if self._with_tools else ()
         if key not in self._tools:
-            self._tools[key] = {tool.name: tool for tool in self._as_now(tools(key))} if key else {}
+            self._tools[key] = (
+                {tool.name: tool for tool in self._as_now(tools(key, self.run.conversation.member.role))} if key else {}
+            )
         return self._tools[key]
 
     def _as_now(self, found: Iterable[Tool]) -> Iterable[Tool]:
@@ -138,4 +140,5 @@ class Step:
             bounds=bounds(),
             elapsed=elapsed,
             has_fallback=fallback_name(run) not in ("", model_name(run, state)),
+            requester=run.conversation.member.user.email,
         )

@@ -14,6 +14,7 @@ from nlops.core import provenance as tracing
 from nlops.core.phrases import say
 from nlops.core.provenance import ReturnedValue as Returned
 from nlops.core.provenance import Sources
+from nlops.core.rules import ruling
 from nlops.core.types import (
     CallRecord,
     CallStatus,
@@ -66,11 +67,17 @@ class Verdict:
 
 
 def before_call(
-    call: CallRecord, tool: Tool | None, sources: Sources, secrets: Sequence[str], calls: Sequence[CallRecord]
+    call: CallRecord,
+    tool: Tool | None,
+    sources: Sources,
+    secrets: Sequence[str],
+    calls: Sequence[CallRecord],
+    requester: str = "",
 ) -> Verdict:
     """Check one planned call: known, grounded, complete, valid, allowed, untainted.
 
-    `secrets` names the secrets that the person typed; `calls` are all of the run's. Run it again after the person
+    `secrets` names the secrets that the person typed; `calls` are all of the run's; `requester` is the person's e-mail
+    address. Run it again after the person
     supplied values: it keeps no memory.
     """
     if tool is None or tool.decision is Decision.DENY:
@@ -80,7 +87,7 @@ def before_call(
     _complete(verdict, tool)
     if not verdict.questions:
         _validate(verdict, tool)
-    _apply_policy(verdict, tool)
+    _apply_policy(verdict, tool, requester)
     _apply_taint(verdict, tool)
     return verdict
 
@@ -412,11 +419,15 @@ def with_help(asked: Question, text: str) -> Question:
 # --- policy ---------------------------------------------------------------------------------------------------
 
 
-def _apply_policy(verdict: Verdict, tool: Tool) -> None:
-    if tool.decision is Decision.CONFIRM:
+def _apply_policy(verdict: Verdict, tool: Tool, requester: str) -> None:
+    found = ruling(tool.decision, tool.rules, verdict.arguments, requester)
+    if found.decision is Decision.CONFIRM:
         verdict.tighten(VerdictKind.CONFIRM, say("policy_confirm"))
-    elif tool.decision is Decision.APPROVE:
+    elif found.decision is Decision.APPROVE:
         verdict.tighten(VerdictKind.APPROVE, say("policy_approve"))
+    elif found.decision is Decision.DENY:
+        verdict.tighten(VerdictKind.BLOCK, say("not_allowed_so"))
+    verdict.reasons += found.reasons
 
 
 def _apply_taint(verdict: Verdict, tool: Tool) -> None:

@@ -190,6 +190,8 @@ class Context:
     elapsed: float = 0.0
     #: whether another model is there for when the first one gives no answer
     has_fallback: bool = False
+    #: e-mail address of the person, for rules about own things
+    requester: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,10 +407,10 @@ def _model_answered(step: Transition, event: ModelAnswered, context: Context) ->
     if not completion.tool_calls:
         _conclude(step, context, completion.text)
         return
-    asked_for = [
+    asked_for = tuple(
         dataclasses.replace(call, arguments=checkpoints.without_references(call.arguments))
         for call in completion.tool_calls
-    ]
+    )
     calls = _unique_ids(state, asked_for)
     asks = [call for call in calls if call.name == ASK_TOOL.name]
     if asks:
@@ -773,7 +775,9 @@ def _check(step: Transition, call: CallRecord, context: Context) -> None:
 def _verdict(step: Transition, call: CallRecord, context: Context) -> checkpoints.Verdict:
     """What the control point says of the call, with the call's arguments as they may be sent."""
     state = step.state
-    verdict = checkpoints.before_call(call, context.tools.get(call.tool), _sources(state), state.secrets, state.calls)
+    verdict = checkpoints.before_call(
+        call, context.tools.get(call.tool), _sources(state), state.secrets, state.calls, context.requester
+    )
     call.arguments = verdict.arguments
     call.provenance = verdict.provenance
     step.record(

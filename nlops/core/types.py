@@ -138,6 +138,22 @@ class Provenance(Storable):
 
 
 @dataclass(frozen=True, slots=True)
+class Rule(Storable):
+    """Makes a tool policy stricter for some values of an argument (see `nlops.core.rules`)."""
+
+    #: what is decided when it applies
+    decision: Decision
+    #: name of the argument, "" for every call
+    argument: str = ""
+    #: one of nlops.core.rules.Condition, "" without an argument
+    condition: str = ""
+    #: what the argument's value is held against
+    value: str = ""
+    #: why, for people
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Tool(Storable):
     """An operation as the model sees it, with what the engine needs to check a call of it."""
 
@@ -163,6 +179,8 @@ class Tool(Storable):
     effect: Effect = Effect.READ
     #: what the tool policy says for this member
     decision: Decision = Decision.ALLOW
+    #: what makes that stricter for some arguments
+    rules: tuple[Rule, ...] = ()
     #: top-level arguments whose value is a secret
     secret_arguments: tuple[str, ...] = ()
     #: name of the header with which the product honours an idempotency key, "" when it doesn't

@@ -232,8 +232,8 @@ def test_defaults_of_the_whitelist_follow_the_effect_and_keep_what_is_set(acme, 
         "PUT /api/v1/readers/{reader}/password": Decision.CONFIRM,
     }
     set_policies(product, {"GET /books": "allow", "POST /books": None}, acme.operator)
-    assert decision_for(version.operations.get(name="listBooks")) is Decision.ALLOW
-    assert decision_for(version.operations.get(name="createBook")) is Decision.DENY
+    assert decision_for(version.operations.get(name="listBooks"), "customer", {}, "") is Decision.ALLOW
+    assert decision_for(version.operations.get(name="createBook"), "customer", {}, "") is Decision.DENY
     assert ToolPolicy.objects.get(operation_key="GET /books").updated_by == acme.operator
 
 

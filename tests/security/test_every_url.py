@@ -16,7 +16,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from accounts.context import tenant_context
 from conversations.models import Feedback, Flag, PromptVersion
 from conversations.prompting import shipped_version
-from specs.models import Example, Service, SpecVersion
+from specs.models import Example, PolicyRule, Service, SpecVersion
 from tests.web.conftest import make_product, request_approval
 
 pytestmark = pytest.mark.slow
@@ -47,6 +47,7 @@ class Real:
         self.version = SpecVersion.objects.get()
         self.prompt: PromptVersion = shipped_version(acme.tenant.pk)
         self.example = Example.objects.create(tenant=acme.tenant, product=self.product, request="x", steps=[])
+        self.rule = PolicyRule.objects.create(tenant=acme.tenant, product=self.product, decision="deny")
         flag = Flag.objects.create(
             tenant=acme.tenant, run=self.run, conversation=self.run.conversation, reason="blocked"
         )
@@ -79,7 +80,7 @@ class Real:
     def _pk(self, route: str) -> object:
         for name, row in (
             ("approvals", self.approval), ("runs", self.run), ("r/", self.run), ("c/", self.run.conversation),
-            ("conversations", self.run.conversation), ("examples", self.example),
+            ("conversations", self.run.conversation), ("examples", self.example), ("rules", self.rule),
         ):  # fmt: skip
             if re.search(rf"(^|/){name}", route):
                 return row.pk

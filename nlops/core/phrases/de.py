@@ -73,6 +73,7 @@ PHRASES: Final[dict[str, str]] = {
     "at_least": "Es braucht mindestens {count} Zeichen.",
     "at_most": "Es passen höchstens {count} Zeichen.",
     # control points
+    "not_allowed_so": "Mit diesen Werten darf diese Operation nicht verwendet werden.",
     "not_allowed": "Diese Operation darf hier nicht benutzt werden.",
     "left_out": "{label}: diesen Wert hat niemand genannt, daher entfällt er.",
     "nothing": "nichts",

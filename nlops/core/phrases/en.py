@@ -68,6 +68,7 @@ PHRASES: Final[dict[str, str]] = {
     "at_least": "At least {count} characters are needed.",
     "at_most": "At most {count} characters fit.",
     # control points
+    "not_allowed_so": "This operation may not be used with these values.",
     "not_allowed": "This operation may not be used here.",
     "left_out": "{label}: nobody said this value, so it is left out.",
     "nothing": "nothing",

@@ -1,0 +1,99 @@
+"""An operator writes a rule that makes the whitelist stricter, or takes one back."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.db import transaction
+
+from accounts.audit import audit
+from accounts.models import AuditAction, Member, MemberRole
+from nlops.core.rules import Condition
+from nlops.core.types import Decision, Effect
+from specs.flows import FlowError
+from specs.models import Operation, PolicyRule, Product, Service
+
+#: Rules of a product, each looked at in every step.
+MAX_RULES = 200
+#: Of a pattern. Longer ones are read by nobody.
+MAX_PATTERN = 200
+_NUMERIC = frozenset({Condition.ABOVE, Condition.BELOW})
+
+
+def save_rule(product: Product, member: Member, **fields: str) -> PolicyRule:
+    """A new rule; `fields` as the model's. Raises FlowError that names the field."""
+    rule = PolicyRule(
+        tenant_id=product.tenant_id,
+        product=product,
+        created_by=member,
+        **{name: str(value).replace("\x00", "").strip() for name, value in fields.items()},
+    )
+    _check(rule)
+    with transaction.atomic():
+        Product.objects.select_for_update().get(pk=product.pk)
+        if PolicyRule.objects.filter(product=product).count() >= MAX_RULES:
+            raise FlowError(f"A product has at most {MAX_RULES} rules. Take back those that are not needed any more.")
+        rule.save()
+        audit(AuditAction.POLICIES_CHANGED, product, _told(rule, "added"), member=member)
+    return rule
+
+
+def delete_rule(rule: PolicyRule, member: Member) -> None:
+    """The whitelist is as loose again as it was without the rule."""
+    with transaction.atomic():
+        audit(AuditAction.POLICIES_CHANGED, rule.product, _told(rule, "taken back"), member=member)
+        rule.delete()
+
+
+def _told(rule: PolicyRule, what: str) -> dict[str, Any]:
+    return {"product": rule.product.slug, "rule": str(rule), "note": rule.note, "change": what}
+
+
+def _check(rule: PolicyRule) -> None:
+    for field, known in (("role", MemberRole.values), ("effect", list(Effect)), ("condition", list(Condition))):
+        if getattr(rule, field) and getattr(rule, field) not in known:
+            raise FlowError(f"{field.capitalize()}: choose one of {', '.join(known)}.")
+    if rule.decision not in (Decision.CONFIRM, Decision.APPROVE, Decision.DENY):
+        raise FlowError("Decision: choose confirm, approve or deny; a rule only makes the whitelist stricter.")
+    if rule.operation_key:
+        method, _, path = rule.operation_key.partition(" ")
+        if not Operation.objects.filter(version__product=rule.product, method=method.upper(), path=path).exists():
+            raise FlowError(f"Operation: {rule.product} has no {rule.operation_key}; write it as DELETE /users/{{id}}.")
+        rule.operation_key = f"{method.upper()} {path}"
+    if rule.service and not Service.objects.filter(version__product=rule.product, slug=rule.service).exists():
+        raise FlowError(f"Service: {rule.product} has no service {rule.service}.")
+    if bool(rule.argument) != bool(rule.condition):
+        raise FlowError("Argument: give both the name of the argument and a condition, or neither.")
+    if rule.argument:
+        _check_condition(rule)
+
+
+def _check_condition(rule: PolicyRule) -> None:
+    condition = Condition(rule.condition)
+    if condition is Condition.NOT_OWN:
+        rule.value = ""
+    elif not rule.value:
+        raise FlowError("Value: say what the argument is held against.")
+    elif condition in _NUMERIC:
+        try:
+            float(rule.value)
+        except ValueError:
+            raise FlowError(f"Value: “{rule.value[:50]}” is no number.") from None
+    elif condition in (Condition.MATCHES, Condition.MATCHES_NOT):
+        _check_pattern(rule.value)
+
+
+def _check_pattern(pattern: str) -> None:
+    """Patterns run in workers, so they must not be able to stop one: no repetition of a repetition."""
+    if len(pattern) > MAX_PATTERN:
+        raise FlowError(f"Value: the pattern has {len(pattern)} characters; at most {MAX_PATTERN} are allowed.")
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise FlowError(f"Value: this is no regular expression ({error}).") from None
+    if re.search(r"[*+}]\)?[*+{]|\([^)]*[*+{|][^)]*\)[*+{]|\\\d|\(\?P?[=<!]", pattern):
+        raise FlowError(
+            "Value: a pattern that repeats a repetition, refers back or looks around could take for ever. "
+            "Write it without, such as [a-z0-9.]+@acme\\.example."
+        )
