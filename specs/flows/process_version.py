@@ -19,6 +19,8 @@ from accounts.context import tenant_context
 from specs.ingest.bundle import load_upload
 from specs.ingest.compile import CompiledOperation, CompiledSpec, compile_document
 from specs.ingest.errors import Problem, SpecError
+from specs.ingest.lines import places_of
+from specs.ingest.validate import advice
 from specs.models import Operation, Service, SpecVersion, VersionStatus
 
 log = structlog.get_logger(__name__)
@@ -70,6 +72,8 @@ class _Processing:
         self._tenant_id = tenant_id
         self._version_id = version_id
         self._report = report
+        #: as they are stored
+        self._problems: list[dict[str, object]] = []
 
     def run(self) -> None:
         try:
@@ -77,6 +81,7 @@ class _Processing:
             document = load_upload(data, filename, settings.NLOPS_MAX_SPEC_BYTES)
             self._phase("Compiling its operations", 20)
             compiled = compile_document(document)
+            self._problems = _problems([*compiled.problems, *advice(document)], data, filename)
             self._save(compiled)
         except SpecError as error:
             self._fail(str(error))
@@ -182,7 +187,7 @@ class _Processing:
             version.servers = compiled.servers
             version.security_schemes = compiled.security_schemes
             version.definitions = compiled.definitions
-            version.problems = [_problem(problem) for problem in compiled.problems]
+            version.problems = self._problems
             version.operation_count = len(compiled.operations)
             version.status, version.phase, version.progress = VersionStatus.READY, "Ready", 100
             version.heartbeat_at = timezone.now()
@@ -200,10 +205,21 @@ class _Processing:
         self._report("Failed", version.progress)
 
 
-def _problem(problem: Problem) -> dict[str, object]:
+def _problems(problems: list[Problem], data: bytes, filename: str) -> list[dict[str, object]]:
+    """The problems as they are stored, with file and line where the text tells them."""
+    try:
+        places = places_of((problem.pointer for problem in problems), data, filename)
+    except Exception:  # a line that isn't found costs only itself
+        log.exception("lines_not_found")
+        places = {}
+    return [_problem(problem, *places.get(problem.pointer, ("", None))) for problem in problems]
+
+
+def _problem(problem: Problem, file: str, line: int | None) -> dict[str, object]:
     return {
         "severity": problem.severity.value,
         "pointer": problem.pointer[:1000],
-        "line": None,
+        "file": file,
+        "line": line,
         "message": problem.message,
     }

@@ -106,3 +106,29 @@ def test_what_is_deprecated_or_internal_is_not_listed_by_default(product, client
     assert SpecVersion.objects.get().operations.get(path="/d").server == "/v2"
     client.post("/products/parts/whitelist/all/", {"set": "usual"})
     assert ToolPolicy.objects.count() == 2
+
+
+def test_problems_are_shown_with_their_lines_most_severe_first(product, client):
+    text = b"""
+openapi: 3.0.0
+info: {title: A, version: '1'}
+servers: []
+paths:
+  /a:
+    get: 7
+  /b/{x}:
+    get:
+      tags: none
+      responses: {}
+"""
+    version = upload_version(product, text, "a.yaml")
+    process_version(product.tenant_id, version.pk)
+    version.refresh_from_db()
+    assert {(it["severity"], it["pointer"], it["line"]) for it in version.problems} >= {
+        ("error", "/paths/~1a/get", 7),
+        ("warning", "/paths/~1b~1{x}/get", 9),
+        ("advice", "/paths/~1b~1{x}/get/tags", 10),
+    }  # fmt: skip
+    page = client.get("/products/parts/").content.decode()
+    places = [page.index(word) for word in ("Refused", "line 7", "Guessed or left out", "line 9", "Advice:", "line 10")]
+    assert places == sorted(places)

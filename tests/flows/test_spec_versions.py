@@ -184,9 +184,8 @@ def test_a_refused_operation_is_told_and_the_rest_is_there(product):
     data["paths"]["/bad"] = {"get": {"parameters": [{"$ref": "other.json#/x"}]}}
     version = learnt(product, json.dumps(data).encode(), "shop.json")
     assert (version.status, version.operation_count) == (VersionStatus.READY, 3)
-    assert [(problem["severity"], problem["pointer"]) for problem in version.problems] == [
-        ("error", "/paths/~1bad/get")
-    ]
+    refused = [problem for problem in version.problems if problem["severity"] == "error"]
+    assert [problem["pointer"] for problem in refused] == ["/paths/~1bad/get"]
 
 
 def test_exactly_one_version_is_active_and_an_older_one_rolls_back(acme, product):
