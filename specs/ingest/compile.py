@@ -546,9 +546,12 @@ class _Compiler:
 
     def _say_what_is_not_called(self, drafts: list[_Draft]) -> None:
         """Webhooks, callbacks and links are read by nobody here; say so once of each kind."""
-        webhooks = self._root.get("webhooks", self._root.get("x-webhooks"))
-        if isinstance(webhooks, dict) and webhooks:
-            self._advise("/webhooks", f"{len(webhooks)} webhooks are calls that the product makes; they are no tools.")
+        for key in ("webhooks", "x-webhooks"):
+            if isinstance(self._root.get(key), dict) and self._root[key]:
+                number = len(self._root[key])
+                self._advise(
+                    join(key), f"Webhooks are calls that the product makes; the {number} here are no tools of nlops."
+                )
         for draft in drafts:
             if isinstance(draft.node.get("callbacks"), dict):
                 self._advise(

@@ -62,12 +62,16 @@ def _causes(error: Any, depth: int = 0) -> Iterator[Any]:
         return
     # A thing that is no reference fails there, too, and that helps nobody.
     meant = [variant for variant in variants if not any("'$ref' is a required" in it.message for it in variant)]
-    best = max(meant or variants, key=lambda variant: (max((len(it.instance_path) for it in variant), default=0),
-                                                       -len(variant)), default=[])  # fmt: skip
+    best: list[Any] = max(meant or variants, key=_fit, default=[])
     if not best:
         yield error
     for cause in best:
         yield from _causes(cause, depth + 1)
+
+
+def _fit(variant: list[Any]) -> tuple[int, int]:
+    """How far into the thing the variant went, and with how few faults."""
+    return max((len(error.instance_path) for error in variant), default=0), -len(variant)
 
 
 def _words(error: Any, standard: str) -> str:

@@ -433,7 +433,7 @@ def test_webhooks_callbacks_and_links_are_told_once():
     )
     advice = messages(spec, Severity.ADVICE)
     assert len(spec.operations) == 2
-    assert [advice.count(word) for word in ("webhooks are", "Callbacks", "Links")] == [1, 1, 1]
+    assert [advice.count(word) for word in ("Webhooks are", "Callbacks", "Links")] == [1, 1, 1]
 
 
 def test_extensions_say_whom_an_operation_and_a_parameter_are_for():
