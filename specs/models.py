@@ -84,6 +84,19 @@ class SpecVersion(TenantModel):
         return f"{self.product} v{self.number}"
 
 
+class LintReport(TenantModel):
+    """What in a version's description hurts tool calling. Its size is bounded by that of the description."""
+
+    version = models.OneToOneField(SpecVersion, on_delete=models.CASCADE, related_name="lint_report")
+    counts = OrderedJSONField(default=dict, help_text="rule to how often it was found")
+    findings = models.JSONField(
+        default=list, help_text="[{rule, severity, operation, pointer, line, message, suggestion, update}]"
+    )
+
+    def __str__(self) -> str:
+        return f"Lint report of {self.version}"
+
+
 class Service(TenantModel):
     """A logical group of operations in a spec version."""
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from specs import example_views, rule_views, views
+from specs import example_views, lint_views, rule_views, views
 
 urlpatterns = [
     path("products/", views.ProductsView.as_view(), name="products"),
@@ -18,6 +18,8 @@ urlpatterns = [
     ),
     path("products/<slug:slug>/rules/", rule_views.RulesView.as_view(), name="product_rules"),
     path("products/<slug:slug>/rules/<uuid:pk>/delete/", rule_views.RuleDeleteView.as_view(), name="rule_delete"),
+    path("products/<slug:slug>/lint/", lint_views.LintView.as_view(), name="product_lint"),
+    path("products/<slug:slug>/lint/overlay.yaml", lint_views.OverlayView.as_view(), name="lint_overlay"),
     path("products/<slug:slug>/examples/", example_views.ExamplesView.as_view(), name="product_examples"),
     path("products/<slug:slug>/examples/<uuid:pk>/", example_views.ExampleView.as_view(), name="product_example"),
 ]

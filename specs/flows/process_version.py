@@ -16,12 +16,14 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.context import tenant_context
-from specs.ingest.bundle import load_upload
+from specs.ingest.bundle import is_archive, load_upload
 from specs.ingest.compile import CompiledOperation, CompiledSpec, compile_document
 from specs.ingest.errors import Problem, SpecError
 from specs.ingest.lines import places_of
+from specs.ingest.lint import lint
+from specs.ingest.load import Document
 from specs.ingest.validate import advice
-from specs.models import Operation, Service, SpecVersion, VersionStatus
+from specs.models import LintReport, Operation, Service, SpecVersion, VersionStatus
 
 log = structlog.get_logger(__name__)
 
@@ -82,6 +84,7 @@ class _Processing:
             self._phase("Compiling its operations", 20)
             compiled = compile_document(document)
             self._problems = _problems([*compiled.problems, *advice(document)], data, filename)
+            self._lint(document, compiled, data)
             self._save(compiled)
         except SpecError as error:
             self._fail(str(error))
@@ -135,6 +138,19 @@ class _Processing:
                 done = min(start + CHUNK, total)
                 self._advance(version, f"Saving {done} of {total} operations", 30 + 65 * done // total)
         self._finish(compiled)
+
+    def _lint(self, document: Document, compiled: CompiledSpec, data: bytes) -> None:
+        """Save the lint report. It is advice: a fault in it must not keep the version from being learnt."""
+        try:
+            report = lint(document, compiled, b"" if is_archive(data) else data)
+        except Exception:
+            log.exception("lint_failed")
+            return
+        with tenant_context(self._tenant_id):
+            LintReport.objects.update_or_create(
+                version=self._locked(),
+                defaults={"tenant_id": self._tenant_id, "counts": report.counts, "findings": report.findings},
+            )
 
     def _save_services(self, compiled: CompiledSpec) -> dict[str, Service]:
         with tenant_context(self._tenant_id):
