@@ -324,6 +324,9 @@ def _body(
         return "&".join(f"{name}={value}" for name, value in pairs).encode(), media_type
     if media_type.startswith("multipart/") and (fields or not is_whole):
         return _multipart(media_type, fields)
+    if fields or not isinstance(whole, str | int | float):
+        # An empty body in its place would be a write that nobody meant.
+        raise RequestNotPossible(f"The product takes this body as {media_type}, which nlops can't write from values.")
     return text_of(whole).encode(), media_type + ("; charset=utf-8" if media_type.startswith("text/") else "")
 
 

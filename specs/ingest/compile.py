@@ -586,9 +586,15 @@ class _Compiler:
         else:
             components = self._root.get("components")
             schemes = components.get("securitySchemes") if isinstance(components, dict) else None
-        return {name: scheme for name, scheme in schemes.items() if isinstance(scheme, dict)} if isinstance(
-            schemes, dict
-        ) else {}  # fmt: skip
+        found: dict[str, Json] = {}
+        for name, scheme in schemes.items() if isinstance(schemes, dict) else ():
+            try:
+                scheme = self._resolver.resolved(scheme)
+            except OperationRefused as error:
+                self._warn(join("components", "securitySchemes", name), error.message)
+            if isinstance(scheme, dict) and "$ref" not in scheme:
+                found[name] = scheme
+        return found
 
     # --- definitions ---
 

@@ -71,6 +71,17 @@ def test_references_are_followed_between_the_files_and_back():
     assert list(spec.definitions["schemas_User.yml"]["properties"]) == ["name", "boss", "$ref"]
 
 
+def test_a_security_scheme_may_stand_in_another_file():
+    root = b"""
+openapi: 3.0.0
+paths: {/a: {get: {}}}
+components: {securitySchemes: {key: {$ref: 'auth.yml#/key'}, gone: {$ref: 'gone.yml'}}}
+"""
+    spec = compiled({"openapi.yml": root, "auth.yml": b"key: {type: apiKey, in: header, name: X-Key}"})
+    assert spec.security_schemes == {"key": {"type": "apiKey", "in": "header", "name": "X-Key"}}
+    assert [problem.pointer for problem in spec.problems] == ["/components/securitySchemes/gone"]
+
+
 def test_the_same_files_make_the_same_bytes():
     assert pack(FILES) == pack(dict(reversed(FILES.items())))
 

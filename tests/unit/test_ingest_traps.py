@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from nlops.core.types import Effect
-from specs.http import build_request
+from specs.http import RequestNotPossible, build_request
 from specs.ingest.compile import CompiledOperation, CompiledSpec, argument_schema, compile_document
 from specs.ingest.errors import Severity
 from specs.ingest.load import load_document
@@ -343,6 +343,11 @@ def test_xml_bodies_are_arguments_like_others(media_type):
     schema = {"type": "object", "xml": {"name": "Thing"}, "properties": {"a": {"type": "string"}}}
     operation = one(body(schema, media_type), "post")
     assert (operation.body_media_type, list(operation.bindings)) == (media_type, ["a"])
+    with pytest.raises(RequestNotPossible, match="which nlops can't write"):
+        build_request(
+            method="POST", path="/x", base_url="https://a.example", bindings=operation.bindings,
+            arguments={"a": "b"}, body_media_type=operation.body_media_type,
+        )  # fmt: skip
 
 
 def test_a_file_is_uploaded_whole_or_as_a_part():
