@@ -109,6 +109,7 @@ def start_worker(test_database, chat):
             "SECRET_KEY": settings.SECRET_KEY,
             "NLOPS_ENCRYPTION_KEYS": settings.NLOPS_ENCRYPTION_KEYS,
             "NLOPS_INSECURE_HTTP": "1",
+            "NLOPS_PRIVATE_HOSTS": "127.0.0.1",
             "NLOPS_MODEL": settings.NLOPS_MODEL,
         }
         started.append(
