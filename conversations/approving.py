@@ -18,10 +18,10 @@ from nlops.core.engine import RunState
 from nlops.core.reversal import Reverse, reverse_of
 from nlops.core.types import CallRecord, Decision, Effect, Json, ProvenanceKind, Tool
 from nlops.core.views import HIDDEN, argument_label, display
-from specs.http import RequestNotPossible, build_request
+from specs.flows.call_product import request_of
+from specs.http import RequestNotPossible
 from specs.models import AuthKind, Connection, Operation
 from specs.querysets import connection_to, decision_for, operation_of, tools
-from specs.servers import base_url_of
 
 #: Below this the model was unsure of what it did.
 UNSURE = 0.2
@@ -126,14 +126,7 @@ def as_curl(operation: Operation, connection: Connection, arguments: dict[str, J
     """The request as a command for a shell; every secret, the connection's included, stands as dots."""
     plain = {name: _STANDIN if is_secret(value) else value for name, value in arguments.items()}
     try:
-        request = build_request(
-            method=operation.method,
-            path=operation.path,
-            base_url=base_url_of(operation.server, connection.base_url),
-            bindings=operation.bindings,
-            arguments=plain,
-            body_media_type=operation.body_media_type,
-        )
+        request = request_of(operation, connection, plain)
     except RequestNotPossible as error:
         return f"# {error}"
     headers = {**request.headers, **_credentials(connection)}

@@ -140,6 +140,16 @@ def acme(db, clean_cache) -> Iterator[People]:
 
 
 @pytest.fixture
+def connected(transactional_db, clean_cache, demo_product) -> People:  # noqa: F811
+    """Tenant acme with the demo product learnt, connected and listed; the test runs outside of its context."""
+    from tests.journeys import connect_product
+
+    people = make_people("acme")
+    connect_product(people, demo_product, client=demo_product.client("acme"))
+    return people
+
+
+@pytest.fixture
 def globex(db) -> People:
     """Tenant globex, outside of whose context the test runs."""
     return make_people("globex")

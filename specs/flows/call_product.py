@@ -83,6 +83,18 @@ class CheckResult:
     message: str
 
 
+def request_of(operation: Operation, connection: Connection, arguments: Mapping[str, Json]) -> Request:
+    """The request that a call of the operation is, without credentials. Raises specs.http.RequestNotPossible."""
+    return build_request(
+        method=operation.method,
+        path=operation.path,
+        base_url=base_url_of(operation.server, connection.base_url),
+        bindings=operation.bindings,
+        arguments=arguments,
+        body_media_type=operation.body_media_type,
+    )
+
+
 def call_operation(
     operation: Operation,
     connection: Connection,
@@ -96,14 +108,7 @@ def call_operation(
     was not executed. All of it ends within the worker's lease. Raises ProductUnreachable; its `sent` tells whether
     the product may have got the request.
     """
-    request = build_request(
-        method=operation.method,
-        path=operation.path,
-        base_url=base_url_of(operation.server, connection.base_url),
-        bindings=operation.bindings,
-        arguments=arguments,
-        body_media_type=operation.body_media_type,
-    )
+    request = request_of(operation, connection, arguments)
     if operation.idempotency_header and idempotency_key:
         request = request.with_headers(
             {operation.idempotency_header: header_text(idempotency_key, operation.idempotency_header)}

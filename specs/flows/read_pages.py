@@ -12,11 +12,10 @@ from django.utils import timezone
 
 from nlops.core.outcomes import is_failure_inside
 from nlops.core.types import Effect, Json
-from specs.flows.call_product import LEASE_SHARE, send_authorized
-from specs.http import ProductUnreachable, Request, Response, build_request, wait_told
+from specs.flows.call_product import LEASE_SHARE, request_of, send_authorized
+from specs.http import ProductUnreachable, Request, Response, wait_told
 from specs.models import AuthKind, Connection, Operation
 from specs.paging import Pager, find_rows, rows_at, total_of, with_rows
-from specs.servers import base_url_of
 
 log = structlog.get_logger(__name__)
 
@@ -51,14 +50,7 @@ def pages(
     first that can't be read ends the list; what `more` said of the page before stays true.
     Raises ProductUnreachable for the first page only.
     """
-    request = build_request(
-        method=operation.method,
-        path=operation.path,
-        base_url=base_url_of(operation.server, connection.base_url),
-        bindings=operation.bindings,
-        arguments=arguments,
-        body_media_type=operation.body_media_type,
-    )
+    request = request_of(operation, connection, arguments)
     pager = Pager.of(
         operation.bindings,
         operation.schema,

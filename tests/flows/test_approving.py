@@ -13,9 +13,8 @@ from conversations.flows.decide import DecisionRefused, decide
 from conversations.models import Approval
 from specs.flows.set_policy import set_policies
 from specs.models import Product
-from tests.conftest import make_people
 from tests.factories import MemberFactory
-from tests.journeys import Journey, connect_product
+from tests.journeys import Journey
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -23,10 +22,8 @@ PASSWORD = "Correct-Horse-7"
 
 
 @pytest.fixture
-def acme(transactional_db, clean_cache, demo_product):
-    people = make_people("acme")
-    connect_product(people, demo_product, client=demo_product.client("acme"))
-    return people
+def acme(connected):
+    return connected
 
 
 @pytest.fixture

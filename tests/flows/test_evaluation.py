@@ -24,7 +24,6 @@ from nlops.core.types import Completion, Role, ToolCall
 from nlops.llm.registry import model_from_spec
 from specs.models import SpecVersion, ToolPolicy
 from tests.conftest import make_people
-from tests.journeys import connect_product
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -80,10 +79,8 @@ class Scripted:
 
 
 @pytest.fixture
-def acme(transactional_db, clean_cache, demo_product):
-    people = make_people("acme")
-    connect_product(people, demo_product, client=demo_product.client("acme"))
-    return people
+def acme(connected):
+    return connected
 
 
 @pytest.fixture

@@ -23,10 +23,8 @@ PASSWORD = "Correct-Horse-7"
 
 
 @pytest.fixture
-def acme(transactional_db, clean_cache, demo_product):
-    people = make_people("acme")
-    connect_product(people, demo_product, client=demo_product.client("acme"))
-    return people
+def acme(connected):
+    return connected
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from accounts.models import AuditEntry, Installation, Mode, Tenant, User
 from conversations.flows.ask import MessageRefused
 from conversations.models import Attempt, Event
 from tests.conftest import make_people
-from tests.journeys import Journey, connect_product
+from tests.journeys import Journey
 
 EVERYWHERE = [True, False]
 
@@ -30,10 +30,8 @@ def set_mode(tenant: Tenant, mode: str, everywhere: bool) -> None:
 @pytest.mark.django_db(transaction=True)
 class TestRuns:
     @pytest.fixture
-    def people(self, transactional_db, clean_cache, demo_product):
-        people = make_people("acme")
-        connect_product(people, demo_product, client=demo_product.client("acme"))
-        return people
+    def people(self, connected):
+        return connected
 
     @pytest.fixture
     def chat(self, people) -> Journey:

@@ -20,18 +20,15 @@ from conversations.models import Approval, Attempt
 from specs.flows.save_connection import save_connection
 from specs.flows.set_policy import set_policies
 from specs.models import Product
-from tests.conftest import make_people
 from tests.factories import MemberFactory
-from tests.journeys import Journey, connect_product
+from tests.journeys import Journey
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def acme(transactional_db, clean_cache, demo_product):
-    people = make_people("acme")
-    connect_product(people, demo_product, client=demo_product.client("acme"))
-    return people
+def acme(connected):
+    return connected
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ from conversations.models import Attempt
 from specs.flows import FlowError
 from specs.flows.save_rule import delete_rule, save_rule
 from specs.models import PolicyRule, Product
-from tests.conftest import make_people
-from tests.journeys import Journey, connect_product
+from tests.journeys import Journey
 from tests.web.conftest import make_product
 
 
@@ -19,10 +18,8 @@ from tests.web.conftest import make_product
 @pytest.mark.django_db(transaction=True)
 class TestRuns:
     @pytest.fixture
-    def people(self, transactional_db, clean_cache, demo_product):
-        people = make_people("acme")
-        connect_product(people, demo_product, client=demo_product.client("acme"))
-        return people
+    def people(self, connected):
+        return connected
 
     def add(self, people, **fields: str) -> None:
         with tenant_context(people.tenant.pk):
