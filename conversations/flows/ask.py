@@ -21,6 +21,7 @@ from conversations.models import Conversation, EventKind, Run, RunSecret
 from conversations.queue import is_driven_here, look_at
 from conversations.statements import insert_run
 from nlops.core.engine import start
+from nlops.core.hygiene import hidden_count, visible
 from nlops.core.secrets import mask
 from nlops.core.types import Json, RunStatus
 
@@ -41,11 +42,11 @@ def ask(member: Member, text: str, conversation: Conversation | None = None) -> 
 
     Raises MessageRefused, ConsentMissing, accounts.throttle.Throttled.
     """
-    text = text.strip()
+    hidden, text = hidden_count(text), visible(text).strip()
     _check(member, text)
     with transaction.atomic():
         if conversation is None:
-            return _begin(member, Conversation(tenant_id=member.tenant_id, member=member), text)
+            return _begin(member, Conversation(tenant_id=member.tenant_id, member=member), text, hidden)
         Conversation.objects.select_for_update().get(pk=conversation.pk)
         waiting = conversation.runs.filter(status__in=[RunStatus.ASKING, RunStatus.CONFIRMING]).last()
         if waiting is not None:
@@ -53,7 +54,7 @@ def ask(member: Member, text: str, conversation: Conversation | None = None) -> 
                 return waiting
             # The person went on to something else.
             cancel(member, waiting)
-        return _begin(member, conversation, text)
+        return _begin(member, conversation, text, hidden)
 
 
 def _check(member: Member, text: str) -> None:
@@ -73,9 +74,12 @@ def _check(member: Member, text: str) -> None:
         count_request(member)
 
 
-def _begin(member: Member, conversation: Conversation, text: str) -> Run:
-    """The run's row, its secrets and its first events; a conversation that is new gets its row, too."""
-    masked = mask(text.replace("\x00", ""))
+def _begin(member: Member, conversation: Conversation, text: str, hidden: int) -> Run:
+    """The run's row, its secrets and its first events; a conversation that is new gets its row, too.
+
+    `hidden`: characters that nobody could see, which were taken out of the message.
+    """
+    masked = mask(text)
     is_first = conversation._state.adding
     conversation.title = conversation.title or masked.text[:117]
     conversation.closed_at = None
@@ -94,6 +98,9 @@ def _begin(member: Member, conversation: Conversation, text: str) -> Run:
     if last and last.status in (RunStatus.QUEUED, RunStatus.WORKING):
         waiting = "Waiting until your request before this one is done"
         events.append({"kind": EventKind.PROGRESS, "data": {"text": waiting}})
+    if hidden:
+        count = f"{hidden:,} characters that nobody sees were" if hidden > 1 else "A character that nobody sees was"
+        events.append({"kind": EventKind.PROGRESS, "data": {"text": f"{count} taken out of the message"}})
     insert_run(run, with_conversation=is_first, events=events, now=timezone.now())
     ping_after_commit(conversation.pk)
     if masked.secrets:

@@ -11,6 +11,7 @@ from conversations.flows.step import step
 from conversations.models import Run, RunSecret
 from conversations.statements import lock_run
 from nlops.core.engine import Replied, RunState
+from nlops.core.hygiene import visible
 from nlops.core.replies import parse_reply
 from nlops.core.types import Question, RunStatus
 
@@ -35,8 +36,8 @@ def reply(member: Member, run: Run, values: dict[str, str]) -> None:
             value = values.get(question.name, "")
             if question.secret and value:
                 secrets[question.name] = _keep_secret(run, state, question, value)
-            elif value.strip():
-                plain[question.name] = value.strip()
+            elif visible(value).strip():
+                plain[question.name] = visible(value).strip()
         step(run, Replied(plain, secrets))
 
 

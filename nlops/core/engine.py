@@ -17,6 +17,7 @@ from typing import Any
 
 from nlops.core import answers, checkpoints, dates, language, prompts
 from nlops.core.outcomes import error_result, is_failure_inside
+from nlops.core.hygiene import visible
 from nlops.core.phrases import listed, say, speaking
 from nlops.core.provenance import ComputedDate
 from nlops.core.tools import ASK_TOOL, CAPABILITIES_TOOL, DATE_TOOL, REFUSE_TOOL
@@ -1164,7 +1165,7 @@ def _free_id(state: RunState, call_id: str) -> str:
 
 
 def _tool_message(state: RunState, call: ToolCall, result: Json) -> None:
-    content = prompts.trim_result(result, RESULT_CHARACTERS)
+    content = visible(prompts.trim_result(result, RESULT_CHARACTERS))
     state.messages.append(Message(Role.TOOL, content, tool_call_id=call.id, name=call.name))
 
 
