@@ -16,8 +16,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from nlops.core import answers, checkpoints, dates, language, prompts
-from nlops.core.outcomes import error_result, is_failure_inside
 from nlops.core.hygiene import visible
+from nlops.core.outcomes import error_result, is_failure_inside
 from nlops.core.phrases import listed, say, speaking
 from nlops.core.provenance import ComputedDate
 from nlops.core.tools import ASK_TOOL, CAPABILITIES_TOOL, DATE_TOOL, REFUSE_TOOL
