@@ -341,8 +341,16 @@ def phrasal(first: str, second: str) -> str:
 
 def split_name(name: str) -> list[str]:
     """The words of an identifier: firstName, first_name, users/list-by-id -> small words."""
+    return list(_split_name(name))
+
+
+@functools.lru_cache(maxsize=20_000)
+def _split_name(name: str) -> tuple[str, ...]:
+    """A description has the same few thousand names over and over."""
+    if name.islower():
+        return tuple(re.findall(r"[^\W_]+", name))
     spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1 \2", name))
-    return [word.lower() for word in re.findall(r"[^\W_]+", spaced)]
+    return tuple(word.lower() for word in re.findall(r"[^\W_]+", spaced))
 
 
 # --- requests -------------------------------------------------------------------------------------------------

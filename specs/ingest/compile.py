@@ -6,6 +6,7 @@ and `argument_schema` makes the closure when somebody wants it. A part that can'
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -157,6 +158,10 @@ class _Body:
     styles: dict[str, Json] = field(default_factory=dict)
     #: of the whole body
     example: Json = None
+
+
+#: Places of parameters in the order in which a tool's arguments stand.
+_ORDER = {"path": 0, "query": 1, "header": 2, "cookie": 3}
 
 
 class _Compiler:
@@ -329,8 +334,7 @@ class _Compiler:
                     continue
                 reference = node["$ref"] if node is not parameter else ""
                 found[_text(parameter.get("in")), parameter["name"]] = (reference, parameter)
-        order = ("path", "query", "header", "cookie")
-        return sorted(found.values(), key=lambda pair: order.index(pair[1]["in"]) if pair[1].get("in") in order else 9)
+        return sorted(found.values(), key=lambda pair: _ORDER.get(_text(pair[1].get("in")), 9))
 
     def _query_string(self, parameter: dict[str, Json]) -> dict[tuple[Json, Json], tuple[str, dict[str, Json]]]:
         """A parameter that is the whole query (OpenAPI 3.2): a form's fields are query parameters, each of its own."""
@@ -423,18 +427,26 @@ class _Compiler:
 
     def _is_credential(self, argument: Argument) -> bool:
         """Whether the connection supplies it: a parameter that repeats what the security schemes say."""
-        schemes = [scheme for scheme in self._schemes.values() if isinstance(scheme, dict)]
-        if any(
-            scheme.get("type") == "apiKey"
-            and scheme.get("in") == argument.place
-            and _text(scheme.get("name")).lower() == argument.name.lower()
-            for scheme in schemes
-        ):
+        if (argument.place, argument.name.lower()) in self._api_keys:
             return True
         # Some descriptions (Slack's) have the token of their OAuth scheme as an argument of every operation, too.
-        signs_in = any(scheme.get("type") in ("oauth2", "openIdConnect", "http") for scheme in schemes)
+        if not self._signs_in or not _TOKEN_NAME.fullmatch(argument.name):
+            return False
         described = _text(argument.schema.get("description")) if isinstance(argument.schema, dict) else ""
-        return signs_in and bool(_TOKEN_NAME.fullmatch(argument.name)) and bool(_TOKEN_WORDS.search(described))
+        return bool(_TOKEN_WORDS.search(described))
+
+    @functools.cached_property
+    def _api_keys(self) -> set[tuple[Json, str]]:
+        """Place and name, in small letters, of every API key that the security schemes name."""
+        schemes = [scheme for scheme in self._schemes.values() if isinstance(scheme, dict)]
+        keys = [scheme for scheme in schemes if scheme.get("type") == "apiKey"]
+        return {(_text(scheme.get("in")), _text(scheme.get("name")).lower()) for scheme in keys}
+
+    @functools.cached_property
+    def _signs_in(self) -> bool:
+        """Whether a security scheme gives the connection a token."""
+        kinds = [scheme.get("type") for scheme in self._schemes.values() if isinstance(scheme, dict)]
+        return any(kind in ("oauth2", "openIdConnect", "http") for kind in kinds)
 
     # --- bodies ---
 

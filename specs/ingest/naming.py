@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from typing import Final
@@ -53,6 +54,7 @@ def tool_name(operation_id: str, method: str, path: str) -> str:
     return re.sub(r"[^a-zA-Z0-9]+", "_", f"{method.lower()}_{readable}").strip("_")
 
 
+@functools.lru_cache(maxsize=20_000)
 def argument_name(name: str) -> str:
     """[a-zA-Z0-9_.-] of a parameter's name: filter[name] → filter_name, Date> → Date_after."""
     name = name.replace("<", "_before").replace(">", "_after")
@@ -86,7 +88,11 @@ def first_sentence(text: str, limit: int = 300) -> str:
 def plain_text(text: str, limit: int) -> str:
     """One line without HTML tags and Markdown's links, headings and emphasis, at most `limit` characters."""
     text = text[: 4 * limit]
-    text = re.sub(r"<[^<>]{1,200}>", " ", text)
-    text = re.sub(r"\[([^\[\]]{1,200})\]\([^()\s]{0,500}\)", r"\1", text)
-    text = re.sub(r"[*`]{1,3}|^#+ ", "", text, flags=re.M)
+    # Most texts have no markup at all, and there are thousands of them.
+    if "<" in text:
+        text = re.sub(r"<[^<>]{1,200}>", " ", text)
+    if "](" in text:
+        text = re.sub(r"\[([^\[\]]{1,200})\]\([^()\s]{0,500}\)", r"\1", text)
+    if "*" in text or "`" in text or "#" in text:
+        text = re.sub(r"[*`]{1,3}|^#+ ", "", text, flags=re.M)
     return " ".join(text.split())[:limit]
