@@ -79,6 +79,13 @@ def load_document(data: bytes, filename: str, max_bytes: int = MAX_BYTES) -> Doc
 
 def parse_file(data: bytes, filename: str) -> Json:
     """What the JSON or YAML file holds. Raises SpecError."""
+    plain = data.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if plain[:1] in (b"{", b"[") and b"\x00" not in plain:
+        # The parser reads UTF-8 itself: as a text, a large file would be copied three times.
+        try:
+            return parse_json(plain)
+        except SpecError:
+            pass  # read again below, where everything that may be wrong with a file is told
     return _parse(_text(data), filename)
 
 
