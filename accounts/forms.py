@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 
-from accounts.models import Mode, Tenant, User
+from accounts.models import Mode, Tenant, TokenScope, User
 
 
 class ProfileForm(forms.ModelForm):
@@ -60,4 +60,16 @@ class ModeForm(forms.Form):
     )
     reason = forms.CharField(
         max_length=300, required=False, help_text="Everybody here reads it while nlops is read-only or stopped."
+    )
+
+
+class TokenForm(forms.Form):
+    """A new token for scripts."""
+
+    name = forms.CharField(max_length=100, label="Name", help_text="What it is for, such as: nightly report")
+    scopes = forms.MultipleChoiceField(
+        choices=TokenScope.choices, label="Scopes", widget=forms.CheckboxSelectMultiple, initial=[TokenScope.READ]
+    )
+    days = forms.TypedChoiceField(
+        choices=[(30, "30 days"), (90, "90 days"), (365, "a year")], coerce=int, initial=90, label="Lasts"
     )

@@ -6,15 +6,17 @@ from collections.abc import Callable
 
 from allauth.headless.contrib.rest_framework.authentication import XSessionTokenAuthentication
 from django.contrib import messages
+from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone
 
+from accounts.api_tokens import bearer_of, find_token, wait_for_token
 from accounts.audit import Origin, acting
 from accounts.context import tenant_context, user_context
-from accounts.models import ActorKind, Member, StaffAccess, Tenant
+from accounts.models import ActorKind, ApiToken, Member, StaffAccess, Tenant, User
 from accounts.requests import client_ip
 from accounts.second_factor import lacks_second_factor
 from accounts.sessions import STAFF_ACCESS, TENANT
@@ -37,6 +39,9 @@ class MemberMiddleware:
     def _respond(self, request: HttpRequest) -> HttpResponse:
         request.member = None  # type: ignore[attr-defined]
         request.tenant = None  # type: ignore[attr-defined]
+        request.api_token = None  # type: ignore[attr-defined]
+        if request.path_info.startswith("/api/") and (bearer := bearer_of(request)):
+            return self._respond_to_token(request, find_token(bearer))
         if not request.user.is_authenticated:
             # Scripts sign in at /_allauth/app/v1/auth/login and send X-Session-Token; the REST API checks it again.
             by_token = XSessionTokenAuthentication().authenticate(request)
@@ -46,6 +51,22 @@ class MemberMiddleware:
         user = request.user
         assert user.pk is not None
         member = find_member(user.pk, request.session.get(TENANT))
+        return self._respond_to(request, member)
+
+    def _respond_to_token(self, request: HttpRequest, token: ApiToken | None) -> HttpResponse:
+        """A script that brings a token is who the token says, whatever session comes with it."""
+        if token is None:
+            request.user = AnonymousUser()
+            return self.get_response(request)  # the API refuses it in words
+        if wait := wait_for_token(token):
+            told = {"detail": f"This token sent too many requests. Try again in {wait} seconds."}
+            return JsonResponse(told, status=429, headers={"Retry-After": str(wait)})
+        request.user, request.api_token = token.member.user, token  # type: ignore[attr-defined]
+        return self._respond_to(request, token.member)
+
+    def _respond_to(self, request: HttpRequest, member: Member | None) -> HttpResponse:
+        user = request.user
+        assert isinstance(user, User)
         tenant = member.tenant if member else _staff_tenant(request)
         if tenant is None:
             return self.get_response(request)

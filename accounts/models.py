@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils import timezone
 
 from accounts.fields import OrderedJSONField
 
@@ -205,6 +206,40 @@ class AuditAction(models.TextChoices):
     APPROVAL_DECIDED = "approval_decided", "Decided an approval"
     FLAG_RESOLVED = "flag_resolved", "Resolved a flag"
     EXPORTED = "exported", "Exported data"
+    TOKEN_CHANGED = "token_changed", "Made or revoked a token"
+
+
+class TokenScope(models.TextChoices):
+    """What a token may be used for, within its member's role."""
+
+    READ = "read", "Read everything that you may read"
+    ASK = "ask", "Ask, answer, confirm and cancel"
+    APPROVE = "approve", "Decide approvals"
+    OPERATE = "operate", "Change products, versions, examples and prompts"
+
+
+class ApiToken(TenantModel):
+    """A token with which a script uses the REST API in the member's name."""
+
+    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=100)
+    digest = models.CharField(max_length=64, unique=True, editable=False, help_text="SHA-256 of it, in hexadecimal")
+    hint = models.CharField(max_length=4, editable=False, help_text="its last characters")
+    scopes = models.JSONField(default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether it opens nothing any more."""
+        return self.expires_at <= timezone.now()
 
 
 class AuditEntry(TenantModel):

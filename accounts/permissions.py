@@ -10,9 +10,12 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
 from django.views import View
+from rest_framework.exceptions import PermissionDenied as PermissionRefused
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from accounts.api_tokens import may
+from accounts.models import ApiToken, TokenScope
 from accounts.requests import MemberRequest
 
 if TYPE_CHECKING:
@@ -26,7 +29,15 @@ class IsMember(BasePermission):
     message = "Sign in as a member of a tenant."
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        return getattr(request, "member", None) is not None
+        if getattr(request, "member", None) is None:
+            return False
+        token = request.auth if isinstance(request.auth, ApiToken) else None
+        scope = getattr(view, "scope", TokenScope.OPERATE)
+        if token is not None and not may(token, scope, request.method or ""):
+            raise PermissionRefused(
+                f"This token has not the scope “{scope}”. Make one that has it on your profile page."
+            )
+        return True
 
 
 class IsOperator(IsMember):

@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 
 from accounts import throttle
 from accounts.context import tenant_context
+from accounts.models import TokenScope
 from accounts.permissions import IsMember, IsOperator
 from conversations import querysets
 from conversations.csv_response import csv_response
@@ -100,7 +101,9 @@ class ApprovalSerializer(serializers.ModelSerializer[Approval]):
 
 
 class FlowView(APIView):
-    """Turns what a flow refuses into 409 (or 429) with its words."""
+    """Turns what a flow refuses into 409 (or 429) with its words. `scope`: what a token needs for it."""
+
+    scope = TokenScope.ASK
 
     permission_classes = [IsMember]
 
@@ -180,6 +183,7 @@ class CallCsvView(FlowView):
 class ApprovalListView(FlowView):
     """Calls that wait for an operator."""
 
+    scope = TokenScope.APPROVE
     permission_classes = [IsOperator]
 
     @extend_schema(responses=ApprovalSerializer(many=True))
@@ -190,6 +194,7 @@ class ApprovalListView(FlowView):
 class ApprovalDecideView(FlowView):
     """Approve or reject one exact call."""
 
+    scope = TokenScope.APPROVE
     permission_classes = [IsOperator]
 
     @extend_schema(request=AgreeSerializer, responses=ApprovalSerializer)

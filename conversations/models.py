@@ -133,6 +133,8 @@ class EventKind(models.TextChoices):
     PROGRESS = "progress", "nlops is doing"
     PROMPTED = "prompted", "The model was asked"
     MODEL = "model", "The model answered"
+    SEARCHING = "searching", "The model was asked for search words"
+    SEARCHED = "searched", "The model wrote search words"
     VERDICT = "verdict", "A control point decided"
     ASKED = "asked", "nlops asked"
     REPLIED = "replied", "The person replied"

@@ -13,6 +13,7 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.models import TokenScope
 from accounts.permissions import IsOperator, IsOperatorOrReviewer, IsReviewer
 from conversations.api import FlowView
 from conversations.flows.activate_prompt import activate_prompt
@@ -84,6 +85,7 @@ class TurnSerializer(serializers.Serializer[Any]):
 class PromptListView(FlowView):
     """Versions of the prompt, newest first; a text sent here becomes the next one."""
 
+    scope = TokenScope.OPERATE
     permission_classes = [IsOperatorOrReviewer]
 
     @extend_schema(responses=PromptSerializer(many=True))
@@ -104,6 +106,7 @@ class PromptListView(FlowView):
 class PromptActivateView(FlowView):
     """Let new requests use the version; 0: whatever nlops ships."""
 
+    scope = TokenScope.OPERATE
     permission_classes = [IsOperator]
 
     @extend_schema(request=None, responses=PromptSerializer)
@@ -117,6 +120,7 @@ class PromptActivateView(FlowView):
 class TurnsView(FlowView):
     """Exactly what the model saw in each of its turns."""
 
+    scope = TokenScope.OPERATE
     permission_classes = [IsReviewer]
 
     @extend_schema(responses=TurnSerializer(many=True))
@@ -129,6 +133,7 @@ class TurnsView(FlowView):
 class UsageView(FlowView):
     """Requests, tokens and cost of a period, open requests included."""
 
+    scope = TokenScope.OPERATE
     permission_classes = [IsOperator]
 
     @extend_schema(

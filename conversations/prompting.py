@@ -124,6 +124,17 @@ def prompted(
     return Record(EventKind.PROMPTED.value, data)
 
 
+def asked_for_words(run: Run, messages: Sequence[Message], limits: Limits) -> Record:
+    """The record of a request for search words: whole, it shares nothing with the requests after it."""
+    data: dict[str, Json] = {
+        "model": run.model,
+        "messages": [message.to_json() for message in messages],
+        "sha256": request_digest(messages),
+        "limits": {"max_tokens": limits.max_tokens, "timeout": limits.timeout},
+    }
+    return Record(EventKind.SEARCHING.value, data)
+
+
 def request_digest(messages: Sequence[Message]) -> str:
     """SHA-256 over all messages of a model request, the system prompt included."""
     return _digest([message.to_json() for message in messages])

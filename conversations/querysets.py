@@ -24,8 +24,8 @@ def conversations_of(member: Member) -> QuerySet[Conversation]:
 
 
 def shown_events() -> QuerySet[Event]:
-    """Events that the person's page tells of: not what exactly a model was sent."""
-    return Event.objects.exclude(kind=EventKind.PROMPTED)
+    """Events that the person's page tells of: not what exactly a model was sent, nor how operations were ranked."""
+    return Event.objects.exclude(kind__in=[EventKind.PROMPTED, EventKind.SEARCHING, EventKind.SEARCHED])
 
 
 def run_blocks(conversation_id: UUID, member: Member, *, after: int = 0) -> list[RunBlock]:

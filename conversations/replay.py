@@ -53,12 +53,15 @@ def turns(run: Run) -> list[Turn]:
     found: list[Turn] = []
     sent: list[Message] = []
     offered: list[OfferedTool] = []
-    kinds = [EventKind.PROMPTED, EventKind.MODEL]
+    kinds = [EventKind.PROMPTED, EventKind.MODEL, EventKind.SEARCHING, EventKind.SEARCHED]
     for event in Event.objects.filter(run=run, kind__in=kinds).order_by("sequence"):
         data = event.data
-        if event.kind == EventKind.MODEL:
+        if event.kind in (EventKind.MODEL, EventKind.SEARCHED):
             if found and not found[-1].answer:
                 found[-1].answer = data
+            continue
+        if event.kind == EventKind.SEARCHING:
+            found.append(_search(len(found) + 1, event))
             continue
         sent = sent[: data["keep"]] + [Message.from_json(message) for message in data["messages"]]
         if "tools" in data:
@@ -71,6 +74,14 @@ def turns(run: Run) -> list[Turn]:
             )
         )  # fmt: skip
     return found
+
+
+def _search(number: int, event: Event) -> Turn:
+    """The request for search words: it has a prompt of its own, and no tools."""
+    data = event.data
+    messages = [Message.from_json(message) for message in data["messages"]]
+    intact = request_digest(messages) == data["sha256"]
+    return Turn(number, event.created_at, data["model"], "", messages, [], data["limits"], is_intact=intact)
 
 
 def _offered(data: dict[str, Json]) -> list[OfferedTool]:

@@ -210,6 +210,7 @@ CONTENT_SECURITY_POLICY = {
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.api_tokens.ApiTokenAuthentication",
         # First, so that a request with a token is not asked for a CSRF token as a browser's is.
         "allauth.headless.contrib.rest_framework.authentication.XSessionTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
@@ -283,6 +284,8 @@ AZURE_AUTHORITY_HOST = env.str("AZURE_AUTHORITY_HOST", "")
 AZURE_OPENAI_SCOPE = env.str("AZURE_OPENAI_SCOPE", "https://cognitiveservices.azure.com/.default")
 #: Requests that one member may send per minute.
 NLOPS_MEMBER_RATE = env.int("NLOPS_MEMBER_RATE", 30)
+#: Requests that one API token may send per minute.
+NLOPS_TOKEN_RATE = env.int("NLOPS_TOKEN_RATE", 300)
 #: Characters of one message.
 NLOPS_MAX_MESSAGE = env.int("NLOPS_MAX_MESSAGE", 4000)
 #: Bytes of one uploaded spec.

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, NotFound
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,7 +21,9 @@ from specs.flows import FlowError
 from specs.flows.activate_version import activate_version
 from specs.flows.save_example import save_example
 from specs.flows.upload_version import upload_files
-from specs.models import Example, Product, SpecVersion
+from specs.ingest.diff import Kind
+from specs.models import LEARNT, Example, Product, SpecVersion
+from specs.versions import compared_with, diff_of, impact_of
 
 
 class Refused(APIException):
@@ -53,6 +55,43 @@ class UploadSerializer(serializers.Serializer[Any]):
         min_length=1,
         help_text="OpenAPI 3 or Swagger 2.0, JSON or YAML: one file, a zip, or several files that refer to each other",
     )
+
+
+class ActivateSerializer(serializers.Serializer[Any]):
+    carry_renames = serializers.BooleanField(
+        default=True, help_text="policies, rules and examples of operations with a new path hold for that path"
+    )
+
+
+class ChangeSerializer(serializers.Serializer[Any]):
+    argument = serializers.CharField(help_text="with the way into it, such as address.zip; empty: the operation")
+    breaking = serializers.BooleanField(help_text="whether a call that was right before may be wrong now")
+    text = serializers.CharField()
+
+
+class OperationDiffSerializer(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(choices=[kind.value for kind in Kind])
+    key = serializers.CharField(help_text="METHOD path; of the older version when it was removed")
+    was = serializers.CharField(help_text="METHOD path in the older version, when it was renamed")
+    summary = serializers.CharField()
+    breaking = serializers.BooleanField()
+    changes = ChangeSerializer(many=True)
+    more = serializers.IntegerField(help_text="changes beyond those that are listed")
+
+
+class ImpactSerializer(serializers.Serializer[Any]):
+    what = serializers.CharField()
+    count = serializers.IntegerField()
+    shown = serializers.ListField(child=serializers.CharField(), help_text="some of them")
+
+
+class DiffSerializer(serializers.Serializer[Any]):
+    against = serializers.IntegerField(help_text="number of the older version")
+    unchanged = serializers.IntegerField(help_text="operations that are the same")
+    breaking = serializers.IntegerField(help_text="operations that changed in a way that breaks calls")
+    security = serializers.ListField(child=serializers.CharField())
+    operations = OperationDiffSerializer(many=True)
+    impact = ImpactSerializer(many=True)
 
 
 class OperatorView(APIView):
@@ -112,11 +151,40 @@ class VersionView(OperatorView):
 class ActivateView(OperatorView):
     """Make a version the one that requests use; an older one to roll back."""
 
-    @extend_schema(request=None, responses=VersionSerializer)
+    @extend_schema(request=ActivateSerializer, responses=VersionSerializer)
     def post(self, request: Request, slug: str, number: int) -> Response:
+        data = ActivateSerializer(data=request.data)
+        data.is_valid(raise_exception=True)
         version = get_object_or_404(_versions(slug), number=number)
-        version = activate_version(version, request.member)  # type: ignore[attr-defined]
+        version = activate_version(version, request.member, **data.validated_data)  # type: ignore[attr-defined]
         return Response(VersionSerializer(version).data)
+
+
+class DiffView(OperatorView):
+    """What differs in a version from the active one, or from the one that `against` names."""
+
+    @extend_schema(
+        parameters=[OpenApiParameter("against", int, description="number of the older version")],
+        responses=DiffSerializer,
+    )
+    def get(self, request: Request, slug: str, number: int) -> Response:
+        rows = _versions(slug).filter(status__in=LEARNT)
+        other, version = (
+            compared_with(rows, request.query_params.get("against", "")),
+            rows.filter(number=number).first(),
+        )
+        if other is None or version is None:
+            raise NotFound("There is no such version to compare.")
+        diff = diff_of(other, version)
+        data = {
+            "against": other.number,
+            "unchanged": diff.unchanged,
+            "breaking": diff.breaking,
+            "security": diff.security,
+            "operations": diff.operations,
+            "impact": impact_of(other, diff),
+        }
+        return Response(DiffSerializer(data).data)
 
 
 class ExampleSerializer(serializers.ModelSerializer[Example]):

@@ -27,6 +27,8 @@ from nlops.core.types import Json
 from specs.addresses import AddressRefused
 from specs.network import DeadlineTransport
 from specs.reading import Content, parse_body, read_body, read_content
+from specs.wire import BODY_METHODS, is_json, is_xml, may_be_set
+from specs.xml_bodies import NotXml, xml_document
 
 __all__ = [
     "ProductUnreachable",
@@ -49,12 +51,6 @@ TOTAL_SECONDS = 60.0
 MAX_RESPONSE_BYTES = 5_000_000
 
 _UNRESERVED: Final = "-._~"
-#: What a description's header parameter may not set: it belongs to the connection or to the protocol.
-_FORBIDDEN_HEADERS: Final = frozenset(
-    {"host", "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "te", "trailer", "expect",
-     "authorization", "proxy-authorization", "proxy-connection", "cookie", "content-type", "accept-encoding"}
-)  # fmt: skip
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class ProductUnreachable(Exception):
@@ -96,6 +92,11 @@ class Request:
         """The request with one more query parameter."""
         pair = f"{_encode(name)}={_encode(value)}"
         return replace(self, url=f"{self.url}{'&' if '?' in self.url else '?'}{pair}")
+
+    def with_cookie(self, name: str, value: str) -> Request:
+        """The request with one more cookie (RFC 6265 section 4.2.1)."""
+        pairs = [text for text in (self.headers.get("Cookie", ""), f"{name}={_encode(value)}") if text]
+        return self.with_headers({"Cookie": "; ".join(pairs)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,14 +220,25 @@ def _path_value(name: str, binding: Mapping[str, Json], value: Json) -> str:
                 f"“{name}” stands in the path and can't hold “.” or “..” as a step of it; give another value."
             )
     style, explode = str(binding.get("style", "simple")), bool(binding.get("explode", False))
+    if style == "json":
+        return _encode(orjson.dumps(value).decode())
     parts = _parts(value, explode=explode, encode=_encode)
     if style == "label":
-        return "." + ("." if explode else ",").join(parts)
+        return "." + _joined(name, value, parts, "." if explode else ",")
     if style == "matrix":
         if explode and isinstance(value, list):
             return "".join(f";{_encode(name)}={part}" for part in parts)
         return ";" + ";".join(parts) if explode and isinstance(value, dict) else f";{_encode(name)}={','.join(parts)}"
     return ",".join(parts)
+
+
+def _joined(name: str, value: Json, parts: list[str], separator: str) -> str:
+    """The value's parts side by side. Raises RequestNotPossible when one holds the separator: it would become two."""
+    if isinstance(value, list | dict) and any(separator in part for part in parts):
+        raise RequestNotPossible(
+            f"The entries of “{name}” are separated by “{unquote(separator)}” there, so none of them can hold it."
+        )
+    return separator.join(parts)
 
 
 _SEPARATORS: Final = {"spaceDelimited": "%20", "pipeDelimited": "%7C", "tabDelimited": "%09"}
@@ -243,6 +255,8 @@ def _form_pairs(binding: Mapping[str, Json], value: Json, encode: Any) -> list[t
     explode = bool(binding.get("explode", style == "form"))
     if value is None or value == []:
         return []
+    if style == "text" and isinstance(value, list | dict):
+        raise RequestNotPossible(f"“{name}” is sent as a text of its own, so it can't be a list or an object.")
     if style == "json":
         return [(encode(name), encode(orjson.dumps(value).decode()))]
     if style == "deepObject" and isinstance(value, dict):
@@ -251,11 +265,12 @@ def _form_pairs(binding: Mapping[str, Json], value: Json, encode: Any) -> list[t
         parts = _parts(value, explode=explode, encode=encode)
         if explode:
             return [(encode(name), part) for part in parts]
-        return [(encode(name), _SEPARATORS.get(style, ",").join(parts))]
+        return [(encode(name), _joined(name, value, parts, _SEPARATORS.get(style, ",")))]
     if isinstance(value, dict):
         if explode:
             return [(encode(key), encode(text_of(item))) for key, item in value.items()]
-        return [(encode(name), _SEPARATORS.get(style, ",").join(_parts(value, explode=False, encode=encode)))]
+        parts = _parts(value, explode=False, encode=encode)
+        return [(encode(name), _joined(name, value, parts, _SEPARATORS.get(style, ",")))]
     return [(encode(name), encode(text_of(value)))]
 
 
@@ -272,7 +287,7 @@ def _deep(name: str, value: Json) -> Iterable[tuple[str, str]]:
 
 
 def _header_name(name: str) -> str:
-    if not _TOKEN.fullmatch(name) or name.lower() in _FORBIDDEN_HEADERS:
+    if not may_be_set(name):
         raise RequestNotPossible(f"“{name[:80]}” is no header that a call may set.")
     return name
 
@@ -282,7 +297,7 @@ def _header_value(binding: Mapping[str, Json], value: Json) -> str:
     if binding.get("style") == "json":
         text = orjson.dumps(value).decode()
     else:
-        text = ",".join(_parts(value, explode=explode, encode=str))
+        text = _joined(str(binding["name"]), value, _parts(value, explode=explode, encode=str), ",")
     return header_text(text, str(binding["name"]))
 
 
@@ -296,7 +311,11 @@ def header_text(text: str, name: str) -> str:
 
 
 def _cookie(binding: Mapping[str, Json], value: Json) -> str:
-    return f"{_encode(str(binding['name']))}={','.join(_parts(value, explode=False, encode=_encode))}"
+    if binding.get("style") == "json":
+        text = _encode(orjson.dumps(value).decode())
+    else:
+        text = ",".join(_parts(value, explode=False, encode=_encode))
+    return f"{_encode(str(binding['name']))}={text}"
 
 
 # --- bodies -----------------------------------------------------------------------------------------------
@@ -311,12 +330,15 @@ def _body(
     """Content and Content-Type, ("", "") when there is no body."""
     whole = next((value for binding, value in placed if binding.get("pointer") == ""), None)
     is_whole = any(binding["in"] == "body" and binding.get("pointer") == "" for binding in bindings.values())
-    if not media_type or (not placed and (is_whole or method not in ("POST", "PUT", "PATCH"))):
+    is_usual = method in BODY_METHODS or any(binding.get("always") for binding in bindings.values())
+    if not media_type or (not placed and (is_whole or not is_usual)):
         return b"", ""
     fields = [(binding, value) for binding, value in placed if binding.get("pointer") != ""]
-    if media_type.endswith(("/json", "+json")):
+    if is_json(media_type):
         value = whole if is_whole else {str(binding["name"]): value for binding, value in fields}
         return _json(value), media_type
+    if is_xml(media_type) and not isinstance(whole, str) and any("xml" in binding for binding in bindings.values()):
+        return _xml(whole if is_whole else {str(it["name"]): value for it, value in fields}, bindings), media_type
     if isinstance(whole, dict):
         fields = [({"name": name}, value) for name, value in whole.items()]
     if media_type == "application/x-www-form-urlencoded" and (fields or not is_whole):
@@ -337,6 +359,16 @@ def _json(value: Json) -> bytes:
         raise RequestNotPossible(f"The body can't be written as JSON: {error}.") from error
 
 
+def _xml(value: Json, bindings: Mapping[str, Mapping[str, Json]]) -> bytes:
+    shapes = [(str(binding.get("name", "")), binding["xml"]) for binding in bindings.values() if "xml" in binding]
+    (_, first), *_ = shapes
+    whole = {**first["root"], "properties": dict(shapes)} if "root" in first else first
+    try:
+        return xml_document(value, whole)
+    except NotXml as error:
+        raise RequestNotPossible(str(error)) from error
+
+
 def _urlencoded_pairs(binding: Mapping[str, Json], value: Json) -> list[tuple[str, str]]:
     """Form fields; objects without a style of their own go as JSON, as the standard says."""
     if isinstance(value, dict) and "style" not in binding:
@@ -350,7 +382,7 @@ def _multipart(media_type: str, fields: list[tuple[Mapping[str, Json], Json]]) -
     lines: list[bytes] = []
     for binding, value in fields:
         name = str(binding["name"])
-        for item in value if isinstance(value, list) else [value]:
+        for item in value if isinstance(value, list) else [] if value is None else [value]:
             disposition = f'form-data; name="{_quoted(name)}"'
             kind = str(binding.get("contentType", ""))
             if binding.get("file"):
@@ -379,15 +411,20 @@ def send(
     timeout: float = TIMEOUT_SECONDS,
     total: float = TOTAL_SECONDS,
     max_bytes: int = MAX_RESPONSE_BYTES,
+    tls: ssl.SSLContext | None = None,
+    proxy: str = "",
 ) -> Response:
     """Send the request on a connection of its own; redirects are not followed, proxies of the environment not used.
 
-    The whole exchange ends within `total` seconds, whatever the product does. Raises ProductUnreachable.
+    `tls`: in place of the usual certificates. `proxy`: http://HOST:PORT through which it goes, "" for none. The whole
+    exchange ends within `total` seconds, whatever the product does. Raises ProductUnreachable.
     """
     began = time.monotonic()
     host = urlsplit(request.url).netloc.rpartition("@")[2]
     headers = {"Accept-Encoding": "identity", **request.headers}
-    transport = DeadlineTransport(began + total, _tls_context() if request.url.startswith("https:") else None)
+    if request.url.startswith("https:"):
+        tls = tls or _tls_context()
+    transport = DeadlineTransport(began + total, tls, proxy)
     try:
         # A kept connection that the product closes meanwhile would leave a write in doubt: never kept.
         with (
@@ -450,6 +487,18 @@ def wait_told(status: int, headers: Mapping[str, str], now: datetime) -> float |
         numbers = [text for text in map(str.strip, told) if re.fullmatch(r"\d{1,16}(?:\.\d+)?", text)]
         found = _seconds_until(numbers[0], now) if numbers else None
     return found
+
+
+def told_limit(headers: Mapping[str, str], now: datetime) -> float:
+    """Seconds for which the product allows no further call, 0 when it does. `headers`: names in small letters.
+
+    Read are the fields of `wait_told`, where they say that nothing remains.
+    """
+    combined = re.search(r"(?:^|[;,\s])(?:r|remaining)\s*=\s*(\d+)", headers.get("ratelimit", ""))
+    names = ("ratelimit-remaining", "x-ratelimit-remaining", "x-rate-limit-remaining")
+    remaining = [combined[1] if combined else "", *(headers.get(name, "").strip() for name in names)]
+    is_over = "0" in remaining
+    return (wait_told(429, headers, now) or 0.0) if is_over else 0.0
 
 
 _RESETS: Final = ("ratelimit-reset", "x-ratelimit-reset-after", "x-ratelimit-reset", "x-rate-limit-reset")

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
+from django.shortcuts import redirect
+from django.template.defaultfilters import filesizeformat
 
 from accounts.requests import MemberRequest
+from specs.flows import FlowError
+from specs.flows.set_overlay import set_overlay
+from specs.ingest.apply_overlay import MAX_BYTES
 from specs.ingest.lint import RULES, Level
 from specs.ingest.overlay import overlay_of
 from specs.models import LintReport
@@ -47,6 +53,31 @@ class LintView(ProductRoom):
             "findings": Paginator(found, PER_PAGE).get_page(request.GET.get("page")),
         }
         return self.page("specs/lint.html", **context)
+
+
+class OverlayUploadView(ProductRoom):
+    """An edited overlay: kept with the product, and the newest upload is learnt anew with it."""
+
+    def post(self, request: MemberRequest, slug: str) -> HttpResponse:
+        file = request.FILES.get("overlay")
+        if file is not None and (file.size or 0) > MAX_BYTES:
+            messages.error(
+                request, f"Overlay: it has {filesizeformat(file.size or 0)}; at most {filesizeformat(MAX_BYTES)} fit."
+            )
+            return redirect("product_lint", slug)
+        if file is None and "remove" not in request.POST:
+            messages.error(request, "Overlay: choose a file.")
+            return redirect("product_lint", slug)
+        try:
+            version = set_overlay(
+                self.product, file.read() if file else b"", (file.name or "") if file else "", request.member
+            )
+        except FlowError as error:
+            messages.error(request, str(error))
+            return redirect("product_lint", slug)
+        told = f"Version {version.number} is learnt with it." if version else "It is applied to the next upload."
+        messages.success(request, f"The overlay is {'kept' if file else 'taken away'}. {told}")
+        return redirect("product", slug)
 
 
 class OverlayView(ProductRoom):

@@ -11,6 +11,7 @@ from accounts.fields import OrderedJSONField
 from accounts.models import Member, MemberRole, TenantModel
 from nlops.core.rules import Condition
 from nlops.core.types import Decision, Effect, Rule
+from specs.ingest.grouping import is_part_of
 
 
 class Product(TenantModel):
@@ -18,6 +19,10 @@ class Product(TenantModel):
 
     name = models.CharField(max_length=100)
     slug = models.SlugField(max_length=60)
+    overlay = models.ForeignKey(
+        "Overlay", null=True, editable=False, on_delete=models.SET_NULL, related_name="+",
+        help_text="applied to every upload",
+    )  # fmt: skip
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -33,6 +38,18 @@ class Product(TenantModel):
         return self.versions.filter(status=VersionStatus.ACTIVE).defer("source", "definitions").first()
 
 
+class Overlay(TenantModel):
+    """An OpenAPI Overlay for a product's description; never changed, for versions were made with it."""
+
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="overlays")
+    text = models.TextField(help_text="JSON")
+    filename = models.CharField(max_length=200)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.filename
+
+
 class VersionStatus(models.TextChoices):
     """Where an upload stands."""
 
@@ -44,6 +61,10 @@ class VersionStatus(models.TextChoices):
     FAILED = "failed", "Failed"
 
 
+#: Versions that can be used, or could once.
+LEARNT = (VersionStatus.READY, VersionStatus.ACTIVE, VersionStatus.RETIRED)
+
+
 class SpecVersion(TenantModel):
     """One immutable upload of a product's API description."""
 
@@ -51,8 +72,11 @@ class SpecVersion(TenantModel):
     number = models.PositiveIntegerField()
     status = models.CharField(max_length=20, choices=VersionStatus, default=VersionStatus.DRAFT)
     filename = models.CharField(max_length=200)
-    digest = models.CharField(max_length=64, help_text="SHA-256 of the upload, in hexadecimal")
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the upload and its overlay, in hexadecimal")
     source = models.BinaryField(help_text="the upload, compressed with zlib")
+    overlay = models.ForeignKey(
+        "Overlay", null=True, on_delete=models.PROTECT, related_name="+", help_text="that was applied to it"
+    )
     title = models.CharField(max_length=300, blank=True)
     api_version = models.CharField(max_length=100, blank=True)
     standard = models.CharField(max_length=20, blank=True, help_text="such as OpenAPI 3.1.0")
@@ -127,7 +151,6 @@ class Operation(TenantModel):
     effect = models.CharField(max_length=20, choices=[(effect.value, effect.value) for effect in Effect])
     deprecated = models.BooleanField(default=False)
     schema = OrderedJSONField(help_text="JSON Schema of the arguments, without its $defs")
-    definition_names = models.JSONField(default=list, help_text="the $defs that the schema needs")
     bindings = models.JSONField(default=dict, help_text="argument name to its place in the request")
     body_media_type = models.CharField(max_length=200, blank=True)
     secret_arguments = models.JSONField(default=list)
@@ -160,8 +183,23 @@ class AuthKind(models.TextChoices):
     BEARER = "bearer", "Bearer token"
     API_KEY_HEADER = "api_key_header", "API key in a header"
     API_KEY_QUERY = "api_key_query", "API key in the query"
+    API_KEY_COOKIE = "api_key_cookie", "API key in a cookie"
     BASIC = "basic", "User name and password (HTTP Basic)"
+    OAUTH2_CLIENT = "oauth2_client", "Log in for a token (OAuth 2.0 client credentials)"
     OAUTH2_PASSWORD = "oauth2_password", "Log in for a token (OAuth 2.0 password grant)"
+    OAUTH2_CODE = "oauth2_code", "A person signs in once (OAuth 2.0 or OpenID Connect, with PKCE)"
+    LOGIN_CALL = "login_call", "Log in for a token (a call of the product's own)"
+
+
+#: Kinds whose credentials are exchanged for a token, which is renewed.
+TOKEN_KINDS = frozenset({AuthKind.OAUTH2_CLIENT, AuthKind.OAUTH2_PASSWORD, AuthKind.OAUTH2_CODE, AuthKind.LOGIN_CALL})
+
+
+class ClientAuth(models.TextChoices):
+    """Where a token endpoint finds the client's id and secret (RFC 6749 section 2.3.1)."""
+
+    BASIC = "basic", "In the header (client_secret_basic)"
+    BODY = "body", "In the body (client_secret_post)"
 
 
 class Connection(TenantModel):
@@ -170,10 +208,39 @@ class Connection(TenantModel):
     product = models.OneToOneField(Product, on_delete=models.CASCADE, related_name="connection")
     base_url = models.URLField(max_length=500)
     auth_kind = models.CharField(max_length=30, choices=AuthKind, default=AuthKind.NONE)
-    auth_name = models.CharField(max_length=100, blank=True, help_text="API key: name of the header or parameter")
+    auth_name = models.CharField(
+        max_length=100, blank=True, help_text="of the header, parameter or cookie that carries the key or the token"
+    )
     username = models.CharField(max_length=200, blank=True)
     token_url = models.CharField(max_length=500, blank=True, help_text="absolute, or relative to the base URL")
     refresh_url = models.CharField(max_length=500, blank=True, help_text="empty: the token URL")
+    client_auth = models.CharField(max_length=10, choices=ClientAuth, default=ClientAuth.BASIC)
+    scope = models.CharField(max_length=500, blank=True, help_text="what is asked for, separated by spaces")
+    audience = models.CharField(max_length=500, blank=True, help_text="only if the provider asks for one")
+    issuer = models.CharField(
+        max_length=500, blank=True, help_text="OpenID Connect: the provider's address, which tells the two below"
+    )
+    authorize_url = models.CharField(max_length=500, blank=True, help_text="where the person signs in")
+    login_body = models.TextField(
+        blank=True, help_text='JSON that the log-in takes, such as {"user": "{username}", "password": "{secret}"}'
+    )
+    token_pointer = models.CharField(
+        max_length=200, blank=True, help_text="where in the answer the token is: /data/token, or header:X-Auth-Token"
+    )
+    lifetime_pointer = models.CharField(
+        max_length=200, blank=True, help_text="where in the answer its end is: seconds, or a moment; empty: unknown"
+    )
+    token_prefix = models.CharField(max_length=50, blank=True, default="Bearer", help_text="what precedes the token")
+    client_certificate = models.TextField(blank=True, help_text="PEM, for mutual TLS")
+    client_key = models.TextField(blank=True, editable=False, help_text="encrypted: PEM of the certificate's key")
+    ca_certificates = models.TextField(blank=True, help_text="PEM; empty: the public authorities")
+    proxy_url = models.CharField(max_length=500, blank=True, help_text="http://HOST:PORT; empty: none")
+    timeout_seconds = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="how long an answer may take; empty: the server's setting"
+    )
+    operation_timeouts = models.JSONField(
+        default=dict, blank=True, help_text="METHOD path to the seconds that its answer may take"
+    )
     secret = models.TextField(blank=True, editable=False, help_text="encrypted: password, key or token")
     tokens = models.TextField(blank=True, editable=False, help_text="encrypted JSON of the current tokens")
     tokens_expire_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -190,7 +257,7 @@ class Connection(TenantModel):
         return self.base_url
 
     #: columns that accounts.encryption made
-    encrypted_fields = ("secret", "tokens")
+    encrypted_fields = ("secret", "tokens", "client_key")
 
     def record(self, field: str) -> str:
         """Name of an encrypted field of this row, as associated data of the encryption."""
@@ -260,7 +327,7 @@ class PolicyRule(TenantModel):
         return (
             self.product_id == operation.version.product_id
             and self.role in ("", role)
-            and self.service in ("", operation.service.slug)
+            and (not self.service or is_part_of(operation.service.slug, self.service))
             and self.effect in ("", operation.effect)
             and self.operation_key in ("", operation.key)
         )

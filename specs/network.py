@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 import httpcore2
 import httpx2
 
-from specs.addresses import addresses_of
+from specs.addresses import addresses_of, check_target
 
 
 class _Stream(httpcore2.NetworkStream):
@@ -95,10 +95,15 @@ class DeadlineTransport(httpx2.BaseTransport):
     Raises httpcore2's exceptions; nothing of the environment (proxies, certificates) is used.
     """
 
-    def __init__(self, until: float, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, until: float, tls: ssl.SSLContext | None, proxy: str = "") -> None:
         self._pool = httpcore2.ConnectionPool(
-            ssl_context=tls, max_connections=1, max_keepalive_connections=0, network_backend=_Backend(until)
+            ssl_context=tls,
+            proxy=httpcore2.Proxy(proxy) if proxy else None,
+            max_connections=1,
+            max_keepalive_connections=0,
+            network_backend=_Backend(until),
         )
+        self._through_proxy = bool(proxy)
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         assert isinstance(request.stream, Iterable)
@@ -108,6 +113,9 @@ class DeadlineTransport(httpx2.BaseTransport):
             port=request.url.port,
             target=request.url.raw_path,
         )
+        if self._through_proxy:
+            # The proxy resolves the name; what it would find here is refused here.
+            check_target(request.url.host, request.url.port or (443 if request.url.scheme == "https" else 80))
         answer = self._pool.handle_request(
             httpcore2.Request(
                 request.method,

@@ -16,6 +16,7 @@ from accounts.context import current_tenant
 from accounts.sql import read_rows
 from nlops.core.rules import ruling
 from nlops.core.types import Decision, Json, Tool
+from specs.ingest.closure import closure
 from specs.ingest.compile import argument_schema
 from specs.models import Connection, Operation, PolicyRule, Product, SpecVersion, ToolPolicy, VersionStatus, tool_fields
 
@@ -152,14 +153,14 @@ def _read(operation_ids: Sequence[str]) -> dict[str, _Compiled]:
     return {
         str(operation.pk): _Compiled(
             operation,
-            _as_tool(
-                operation,
-                argument_schema(operation.schema, definitions[operation.version_id], operation.definition_names),
-                {},
-            ),
+            _as_tool(operation, _whole(operation, definitions[operation.version_id]), {}),
         )
         for operation in rows
     }
+
+
+def _whole(operation: Operation, definitions: Mapping[str, Json]) -> dict[str, Json]:
+    return argument_schema(operation.schema, definitions, closure(operation.schema, definitions))
 
 
 def whitelisted_tools() -> list[Tool]:

@@ -7,6 +7,7 @@ urlpatterns = [
     path("products/<slug:slug>/versions/", api.VersionListView.as_view(), name="api_versions"),
     path("products/<slug:slug>/versions/<int:number>/", api.VersionView.as_view(), name="api_version"),
     path("products/<slug:slug>/versions/<int:number>/activate/", api.ActivateView.as_view(), name="api_activate"),
+    path("products/<slug:slug>/versions/<int:number>/diff/", api.DiffView.as_view(), name="api_diff"),
     path("products/<slug:slug>/examples/", api.ExampleListView.as_view(), name="api_examples"),
     path("products/<slug:slug>/examples/<uuid:pk>/", api.ExampleView.as_view(), name="api_example"),
 ]

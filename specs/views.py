@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.crypto import constant_time_compare
+from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.context import tenant_context
 from accounts.permissions import OperatorRequired
@@ -17,12 +22,15 @@ from nlops.core.types import Decision
 from specs import whitelist
 from specs.flows import FlowError
 from specs.flows.activate_version import activate_version
-from specs.flows.call_product import test_connection
+from specs.flows.authorize import Pending, begin_sign_in, finish_sign_in
+from specs.flows.call_product import ProductUnreachable, test_connection
 from specs.flows.save_connection import save_connection
 from specs.flows.set_policy import set_policies
 from specs.flows.upload_version import upload_files
-from specs.forms import ConnectionForm, ProductForm, UploadForm, guess_connection
-from specs.models import Connection, Product, Service, SpecVersion, VersionStatus
+from specs.forms import ConnectionForm, ProductForm, UploadForm, guess_connection, servers_of
+from specs.ingest.diff import Kind
+from specs.models import LEARNT, Connection, Product, Service, SpecVersion, VersionStatus
+from specs.versions import compared_with, diff_of, impact_of
 
 _HEAVY = ("source", "definitions")
 
@@ -119,7 +127,7 @@ class ActivateView(ProductRoom):
     def post(self, request: MemberRequest, slug: str, number: int) -> HttpResponse:
         version = get_object_or_404(self.product.versions, number=number)
         try:
-            activate_version(version, request.member)
+            activate_version(version, request.member, carry_renames="keep_apart" not in request.POST)
         except FlowError as error:
             messages.error(request, str(error))
         else:
@@ -127,37 +135,69 @@ class ActivateView(ProductRoom):
         return redirect("product", slug)
 
 
+class DiffView(ProductRoom):
+    """What differs between a version and another one, the active one unless `against` says which."""
+
+    tab = "versions"
+
+    def get(self, request: MemberRequest, slug: str, number: int) -> HttpResponse:
+        rows = self.product.versions.defer(*_HEAVY).filter(status__in=LEARNT)
+        version = get_object_or_404(rows, number=number)
+        other = compared_with(rows, request.GET.get("against", ""))
+        if other is None:
+            raise Http404("There is no such version to compare with.")
+        diff = diff_of(other, version)
+        wanted = request.GET.get("kind", "")
+        found = [one for one in diff.operations if wanted in ("", one.kind) or (wanted == "breaking" and one.breaking)]
+        return self.page(
+            "specs/diff.html",
+            version=version,
+            other=other,
+            others=[row for row in rows if row.pk != version.pk],
+            diff=diff,
+            kind=wanted,
+            counts=[(kind, len(diff.of(kind))) for kind in Kind],
+            impact=impact_of(other, diff),
+            operations=Paginator(found, 50).get_page(request.GET.get("page")),
+        )
+
+
 class ConnectionView(ProductRoom):
-    """Base URL, authentication, secret."""
+    """How to reach the product."""
 
     tab = "connection"
 
     def get(self, request: MemberRequest, slug: str) -> HttpResponse:
-        return self.connection(ConnectionForm(instance=self.stored(), initial=self.guess()))
+        return self.connection(self.form())
 
     def post(self, request: MemberRequest, slug: str) -> HttpResponse:
-        form = ConnectionForm(request.POST, instance=self.stored() or Connection(product=self.product))
+        form = self.form(request.POST)
         if not form.is_valid():
             return self.connection(form, status=422)
         try:
-            # Without a new secret the stored one is kept.
-            save_connection(self.product, **{k: v for k, v in form.cleaned_data.items() if k != "secret" or v})
+            save_connection(self.product, **form.chosen())
         except FlowError as error:
             form.add_flow_error(str(error))
             return self.connection(form, status=422)
-        messages.success(request, "Saved. Test it now.")
+        messages.success(request, "The connection is saved. Test it.")
         return redirect("product_connection", slug)
 
+    def form(self, data: Any = None) -> ConnectionForm:
+        """The form, with what the newest description says about reaching the product."""
+        stored, version = self.stored(), self.newest()
+        return ConnectionForm(
+            data,
+            instance=stored or Connection(product=self.product),
+            initial=guess_connection(version) if version and not stored else {},
+            servers=servers_of(version) if version else [],
+        )
+
     def connection(self, form: ConnectionForm, status: int = 200) -> HttpResponse:
-        return self.page("specs/connection.html", status, form=form, connection=self.stored())
+        callback = self.request.build_absolute_uri(reverse("signed_in"))
+        return self.page("specs/connection.html", status, form=form, connection=self.stored(), callback=callback)
 
     def stored(self) -> Connection | None:
         return Connection.objects.filter(product=self.product).first()
-
-    def guess(self) -> dict[str, Any]:
-        """What the newest description says about reaching the product."""
-        version = self.newest()
-        return {} if version is None or self.stored() is not None else guess_connection(version)
 
 
 class ConnectionTestView(OperatorRequired):
@@ -166,15 +206,68 @@ class ConnectionTestView(OperatorRequired):
     outside_transaction = True
 
     def post(self, request: MemberRequest, slug: str) -> HttpResponse:
-        with tenant_context(request.tenant.pk):
-            found = Connection.objects.select_related("product").filter(product__slug=slug)
-            connection = get_object_or_404(found)
+        connection = _connection_of(request, slug)
         test_connection(connection)
         if not request.htmx:
             return redirect("product_connection", slug)
         with tenant_context(request.tenant.pk):
             context = {"room": "products", "product": connection.product, "connection": connection}
             return render(request, "specs/connection.html#check", context)
+
+
+class SignInView(OperatorRequired):
+    """Send the operator to where they sign in for the connection. No transaction is open while the provider answers."""
+
+    outside_transaction = True
+
+    def post(self, request: MemberRequest, slug: str) -> HttpResponse:
+        connection = _connection_of(request, slug)
+        try:
+            pending = begin_sign_in(connection, request.build_absolute_uri(reverse("signed_in")))
+        except (FlowError, ProductUnreachable) as error:
+            messages.error(request, str(error))
+            return _to(request, reverse("product_connection", args=[slug]))
+        request.session[_PENDING] = {"slug": slug, **asdict(pending)}
+        return _to(request, pending.url)
+
+
+class SignedInView(OperatorRequired):
+    """The operator comes back from the provider with a code."""
+
+    outside_transaction = True
+
+    def get(self, request: MemberRequest) -> HttpResponse:
+        kept = request.session.pop(_PENDING, None)
+        told = request.GET.get("state", "")
+        if kept is None or not constant_time_compare(kept["state"], told):
+            messages.error(request, "This sign-in did not begin here, or it was finished already. Press “Connect”.")
+            return redirect("product_connection", kept["slug"]) if kept else redirect("products")
+        slug = kept.pop("slug")
+        connection = _connection_of(request, slug)
+        if "code" not in request.GET:
+            why = request.GET.get("error_description") or request.GET.get("error") or "it gave no reason"
+            messages.error(request, f"The provider did not let you in: {why[:300]}")
+            return redirect("product_connection", slug)
+        try:
+            finish_sign_in(connection, Pending(**kept), request.GET["code"])
+        except ProductUnreachable as error:
+            messages.error(request, str(error))
+        else:
+            messages.success(request, "You are signed in for this connection. Test it.")
+        return redirect("product_connection", slug)
+
+
+_PENDING = "connection_sign_in"
+
+
+def _connection_of(request: MemberRequest, slug: str) -> Connection:
+    with tenant_context(request.tenant.pk):
+        return get_object_or_404(Connection.objects.select_related("product").filter(product__slug=slug))
+
+
+def _to(request: MemberRequest, url: str) -> HttpResponse:
+    """To the URL, which may be another host's: the page's policy lets no form lead there, but a script may go."""
+    return HttpResponseClientRedirect(url) if request.htmx else redirect(url)
 
 
 class WhitelistView(ProductRoom):

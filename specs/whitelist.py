@@ -53,7 +53,7 @@ def operations_of(version: SpecVersion, words: str = "") -> QuerySet[Operation]:
             | Q(method__iexact=word)
             | Q(service__name__icontains=word)
         )
-    return found.defer("schema", "bindings", "definition_names", "description", "search_text")
+    return found.defer("schema", "bindings", "description", "search_text")
 
 
 def service_rows(product: Product, version: SpecVersion, words: str = "", opened: str = "") -> list[ServiceRow]:

@@ -24,12 +24,12 @@ from accounts.encryption import decrypt
 from accounts.models import Mode
 from conversations.dispatch import DispatchRefused, check_dispatch
 from conversations.draft import Draft
-from conversations.flows.perform import AskModel, SendCall
-from conversations.flows.select_tools import select_operations
+from conversations.flows.perform import AskModel, AskWords, SendCall
+from conversations.flows.select_tools import select_operations, services_to_search
 from conversations.flows.step import Step, bounds, model_name, model_of
 from conversations.lease import lease_is_void, worker_name
 from conversations.models import Run
-from conversations.prompting import prompted, system_prompt_of
+from conversations.prompting import asked_for_words, prompted, system_prompt_of
 from conversations.queue import look_at
 from conversations.recording import idempotency_key
 from conversations.statements import lock_run
@@ -46,7 +46,7 @@ from nlops.core.engine import (
     WorkKind,
 )
 from nlops.core.phrases import speaking
-from nlops.core.prompts import build_messages
+from nlops.core.prompts import build_messages, search_messages
 from nlops.core.tools import OWN_TOOLS
 from nlops.core.types import CallStatus, Role, RunStatus
 from nlops.core.views import target
@@ -55,6 +55,8 @@ from nlops.llm.registry import ModelConfigurationError
 
 log = structlog.get_logger(__name__)
 
+#: Tokens and seconds that a model has for search words: they are a help, and the person waits.
+WORDS_TOKENS, WORDS_SECONDS = 100, 15.0
 #: What a person hears of a fault of ours; the log has the cause.
 FAULT = "Something went wrong inside nlops; it was recorded. Please try again."
 
@@ -65,7 +67,7 @@ class Claim:
 
     state: RunState
     token: uuid.UUID
-    job: AskModel | SendCall
+    job: AskModel | AskWords | SendCall
 
 
 def work_on(tenant_id: uuid.UUID | str, run_id: uuid.UUID | str) -> None:
@@ -243,7 +245,7 @@ def _take_up(step: Step) -> Claim | None:
         # Counted here, too: work that kills its worker each time never gets to `advance`.
         step.state.steps += 1
         found = _fault_of(step.state) if step.state.steps > bounds().steps else _job(step)
-        if isinstance(found, AskModel | SendCall):
+        if isinstance(found, AskModel | AskWords | SendCall):
             token = uuid.uuid4()
             run.lease_token, run.lease_worker = token, worker_name()
             run.lease_until = timezone.now() + timedelta(seconds=settings.NLOPS_LEASE_SECONDS)
@@ -258,7 +260,7 @@ def _take_up(step: Step) -> Claim | None:
     return None
 
 
-def _job(step: Step) -> AskModel | SendCall | EngineEvent:
+def _job(step: Step) -> AskModel | AskWords | SendCall | EngineEvent:
     """The slow work that is next, or an event when it needs none."""
     assert step.state.work is not None
     try:
@@ -273,11 +275,18 @@ def _job(step: Step) -> AskModel | SendCall | EngineEvent:
         return ModelFailed(str(error))
 
 
-def _select_tools(step: Step) -> EngineEvent:
-    model = model_of(step.run, step.state)
-    step.run.model = model_name(step.run, step.state)
-    said_before = [message.content for message in step.state.history if message.role is Role.USER]
-    return Begun(tuple(select_operations(step.state.request, " ".join(said_before[-1:]), model)))
+def _select_tools(step: Step) -> AskWords | EngineEvent:
+    """The ranked operations; where the request's words rank none before others, the model's search words come first."""
+    run, state = step.run, step.state
+    model = model_of(run, state)
+    run.model = model_name(run, state)
+    before = " ".join([message.content for message in state.history if message.role is Role.USER][-1:])
+    if state.search_words is None and (services := services_to_search(state.request, model)):
+        messages = search_messages(state.request, before, services)
+        limits = Limits(max_tokens=WORDS_TOKENS, timeout=WORDS_SECONDS, now=step.now)
+        step.record(asked_for_words(run, messages, limits))
+        return AskWords(model, messages, limits)
+    return Begun(tuple(select_operations(state.request, before, model, state.search_words or ())))
 
 
 def _ask_model(step: Step) -> AskModel:

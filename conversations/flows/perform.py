@@ -10,7 +10,7 @@ import structlog
 from django.utils import timezone
 
 from nlops.core.checkpoints import is_secret
-from nlops.core.engine import CallLost, CallReturned, EngineEvent, ModelAnswered, ModelFailed
+from nlops.core.engine import CallLost, CallReturned, EngineEvent, ModelAnswered, ModelFailed, Searched
 from nlops.core.phrases import speaking
 from nlops.core.secrets import redact
 from nlops.core.types import Json, Message, Tool
@@ -43,6 +43,24 @@ class AskModel:
             log.warning("model_failed", model=self.model.name, detail=error.detail, retryable=error.retryable)
             return ModelFailed(str(error), error.retryable, error.retry_after, error.usage)
         return ModelAnswered(completion)
+
+
+@dataclass(frozen=True, slots=True)
+class AskWords:
+    """Let the model write search words."""
+
+    model: ChatModel
+    messages: Sequence[Message]
+    limits: Limits
+
+    def perform(self) -> EngineEvent:
+        """What the model wrote; a model that gives no answer keeps nothing from being ranked."""
+        try:
+            completion = self.model.complete(self.messages, (), self.limits)
+        except ModelError as error:
+            log.warning("no_search_words", model=self.model.name, detail=error.detail)
+            return Searched("", error.usage)
+        return Searched(completion.text, completion.usage)
 
 
 @dataclass(frozen=True, slots=True)

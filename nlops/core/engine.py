@@ -98,6 +98,8 @@ class RunState(Storable):
     messages: list[Message] = field(default_factory=list)
     #: ids of the operations that were selected, best first
     operation_ids: list[str] = field(default_factory=list)
+    #: the model's words for the ranking; None when it wasn't asked for any
+    search_words: list[str] | None = None
     #: what the person said in this run, newest last
     said: list[str] = field(default_factory=list)
     #: what the date tool computed
@@ -203,6 +205,16 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True)
+class Searched:
+    """The model wrote search words, because those of the request rank no operation before others."""
+
+    #: what it wrote, "" when it gave no answer
+    text: str
+    #: what it cost
+    usage: Usage = field(default_factory=Usage)
+
+
+@dataclass(frozen=True, slots=True)
 class ModelAnswered:
     """The model took its turn."""
 
@@ -290,7 +302,16 @@ class Cancelled:
 
 
 EngineEvent = (
-    Begun | ModelAnswered | ModelFailed | CallReturned | CallLost | CallBlocked | Replied | Decided | Cancelled
+    Begun
+    | Searched
+    | ModelAnswered
+    | ModelFailed
+    | CallReturned
+    | CallLost
+    | CallBlocked
+    | Replied
+    | Decided
+    | Cancelled
 )
 
 
@@ -368,6 +389,7 @@ def _copy(state: RunState) -> RunState:
         secrets=list(state.secrets),
         questions=list(state.questions),
         operation_ids=list(state.operation_ids),
+        search_words=None if state.search_words is None else list(state.search_words),
         calls=[
             dataclasses.replace(
                 call,
@@ -392,6 +414,17 @@ def _begun(step: Transition, event: Begun, context: Context) -> None:
     state.operation_ids = list(event.operation_ids)
     state.status = RunStatus.WORKING
     _ask_model(step, say("choosing"))
+
+
+def _searched(step: Transition, event: Searched, context: Context) -> None:
+    """Rank with the words; where there are none, those of the request have to do."""
+    state = step.state
+    state.model_calls += 1
+    _count_usage(state, event.usage)
+    words = prompts.search_words(event.text)
+    state.search_words = list(words)
+    state.work = Work(WorkKind.SELECT_TOOLS)
+    step.record("searched", text=event.text, words=list(words), usage=event.usage.to_json())
 
 
 def _model_answered(step: Transition, event: ModelAnswered, context: Context) -> None:
@@ -660,6 +693,7 @@ def _stop(step: Transition, context: Context, outcome: str) -> None:
 
 _HANDLERS: dict[type, Callable[[Transition, Any, Context], None]] = {
     Begun: _begun,
+    Searched: _searched,
     ModelAnswered: _model_answered,
     ModelFailed: _model_failed,
     CallReturned: _call_returned,

@@ -1,10 +1,12 @@
 """Which operations is a request about? BM25 over their descriptions, corrected by what the verb, the thing and the
-values of the request say. No model, no I/O; an index over 1,200 operations answers within a millisecond."""
+values of the request say; beside it, for requests in other words than the description's, a wide search. No model, no
+I/O; an index over 1,200 operations answers within a millisecond."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -13,6 +15,7 @@ import bm25s
 import numpy as np
 
 from nlops.core import wording
+from nlops.core.wide_search import WideIndex
 from nlops.core.wording import Clause, base, split_name, word_set
 
 _METHODS: Final = ("GET", "HEAD", "OPTIONS", "TRACE", "POST", "PUT", "PATCH", "DELETE", "QUERY")
@@ -41,10 +44,12 @@ def document(
     description: str = "",
     service: str = "",
     parameters: Iterable[str] = (),
+    hints: str = "",
 ) -> str:
     """The text under which an operation is found, one aspect a line.
 
-    The first line is method and path, from which the index also learns how many values a request has to name.
+    The first line is method and path, from which the index also learns how many values a request has to name. `hints`
+    (values that arguments take, what the service is for) count in the wide search only.
     """
     sentence = first_sentence(description)
     lines = (
@@ -55,6 +60,7 @@ def document(
         service,
         sentence if sentence != summary else "",
         " ".join(" ".join(split_name(parameter)) for parameter in parameters),
+        hints,
     )
     return "\n".join(" ".join(line.split())[:600] for line in lines)
 
@@ -197,10 +203,15 @@ def _is_content(word: str) -> bool:
     return len(word) > 1 and word not in wording.STOP_WORDS and not word.isdigit()
 
 
+_NO_STANDING: Final[Mapping[str, float]] = {}
+
+
 class OperationIndex:
     """Ranks operations for a request. Built from (name, text) pairs, the text by `document`; can be pickled."""
 
-    def __init__(self, documents: Iterable[tuple[str, str]]) -> None:
+    def __init__(self, documents: Iterable[tuple[str, str]], standing: Mapping[str, float] = _NO_STANDING) -> None:
+        """`standing`: name to a factor for what counts less (deprecated) or more (important) than its equals."""
+        documents = list(documents)
         self.profiles = [profile(name, text) for name, text in documents]
         self.by_name = {found.name: found for found in self.profiles}
         #: base forms of all words that an operation can be called by
@@ -208,6 +219,8 @@ class OperationIndex:
             frozenset().union(*(found.vocabulary for found in self.profiles)),
             frozenset(pair for found in self.profiles for pair in pairwise(found.terms)),
         )
+        #: names of their services, those of most operations first
+        self.services = [name for name, _ in Counter(_service(text) for _, text in documents).most_common() if name]
         #: the things that operations are about
         self.targets = frozenset(found.target for found in self.profiles)
         self._slots = np.array([found.slots for found in self.profiles], dtype=np.float32)
@@ -218,6 +231,9 @@ class OperationIndex:
         self._bm25 = bm25s.BM25(k1=1.2, b=0.4)
         if self.profiles:
             self._bm25.index([list(found.terms) or [""] for found in self.profiles], show_progress=False)
+        self._standing = np.array([standing.get(found.name, 1.0) for found in self.profiles], dtype=np.float32)
+        self._wide = WideIndex(self.profiles, [text for _, text in documents], self._standing)
+        self._lists = {found.path.rstrip("/"): found.name for found in self.profiles if found.method == "GET"}
 
     def analyse(self, text: str) -> Clause:
         """Read a clause with the words of these operations."""
@@ -245,7 +261,7 @@ class OperationIndex:
             count -= 1  # it names the new thing
         missing = np.maximum(self._slots - count, 0)
         spare = np.maximum(count - self._slots, 0)
-        scores = scores * 0.72**missing * 0.93 ** np.minimum(spare, 3)
+        scores = scores * self._standing * 0.72**missing * 0.93 ** np.minimum(spare, 3)
         best = np.argsort(-scores, kind="stable")[: max(_SHORTLIST, 2 * k)]
         said = frozenset(terms)
         judged = [
@@ -259,26 +275,50 @@ class OperationIndex:
         judged.sort(key=lambda pair: -pair[1])
         return judged[:k]
 
-    def select(self, request: str, context: str, limit: int) -> list[str]:
+    def is_flat(self, request: str) -> bool:
+        """Whether the words of the request, or of one of its actions, rank no operation before others.
+
+        The tenth is worth more than half of the first, and the two searches don't agree on who comes first.
+        """
+        return any(map(self._is_flat, split_actions(request)))
+
+    def _is_flat(self, part: str) -> bool:
+        clause = self.analyse(part)
+        sure, (wide, _) = self.rank_clause(clause, _FIRST), self._wide.rank(clause, _FIRST)
+        if not sure or not wide:
+            return True
+        both = {name for name, _ in sure[:_AGREE]} & {name for name, _ in wide[:_AGREE]}
+        return len(wide) == _FIRST and wide[-1][1] > _FLAT * wide[0][1] and len(both) < 2
+
+    def select(self, request: str, context: str, limit: int, raised: Sequence[str] = (), words: str = "") -> list[str]:
         """Names of the operations for a request of one or several actions, best first, at most `limit`.
 
-        `context` (what the conversation was about) fills up what "delete that one" leaves open. With an operation
-        that takes an id comes the one that lists such things: people say names.
+        `context` (what the conversation was about) fills up what "delete that one" leaves open. With operations that
+        take an id come those that list such things: people say names. `raised`: names that were right for requests
+        like this one; they come first. `words`: a model's search words for the request.
         """
         parts = split_actions(request)
-        lists = [many.listed for part in parts if (many := each_of(self.analyse(part)))]
-        rankings = [[name for name, _ in self.rank(part, limit)] for part in (request, *parts, *lists, context) if part]
-        chosen = list(dict.fromkeys(self._companions(_interleaved(rankings))))
+        clauses = {part: self.analyse(part) for part in (words, request, *parts, context) if part}
+        for part in parts:
+            many = each_of(clauses[part]) if part else None
+            if many and many.listed not in clauses:
+                clauses[many.listed] = self.analyse(many.listed)
+        found = _interleaved([self._found(clause, limit) for clause in clauses.values()])
+        chosen = list(dict.fromkeys((*(name for name in raised if name in self.by_name), *found)))
+        chosen = list(dict.fromkeys((*chosen[:_FIRST], *self._companions(chosen), *chosen[_FIRST:])))
         return chosen[:limit] or list(self.by_name)[:limit]
 
-    def _companions(self, names: Iterable[str]) -> Iterator[str]:
-        """The names, each of the first ones followed by the lists that tell the ids in its path."""
-        lists = {found.path.rstrip("/"): found.name for found in self.profiles if found.method == "GET"}
-        for place, name in enumerate(names):
-            yield name
-            path = self.by_name[name].path
-            if place < _ACCOMPANIED:
-                yield from (lists[prefix] for prefix in _prefixes(path) if prefix in lists)
+    def _found(self, clause: Clause, k: int) -> list[str]:
+        """Names of the operations for a clause: those of both searches by turns, the surer one's first."""
+        sure = self.rank_clause(clause, k)
+        wide, phrased = self._wide.rank(clause, k)
+        rankings = [[name for name, _ in ranking] for ranking in (sure, wide)]
+        return _interleaved(rankings[::-1] if phrased else rankings)
+
+    def _companions(self, names: Sequence[str]) -> Iterator[str]:
+        """The lists that tell the ids in the paths of the first names."""
+        for name in names[:_ACCOMPANIED]:
+            yield from (self._lists[prefix] for prefix in _prefixes(self.by_name[name].path) if prefix in self._lists)
 
     def _expand(self, noun: str) -> list[str]:
         """The word itself, or where no operation uses it, other words for the same thing."""
@@ -308,6 +348,17 @@ class OperationIndex:
         return fit
 
 
+def _service(text: str) -> str:
+    """The name of the service in a text that `document` made."""
+    lines = text.split("\n")
+    return lines[4] if len(lines) > 6 else ""
+
+
+#: A ranking is flat whose tenth is worth more than this share of its first, unless both searches begin alike.
+_FLAT: Final = 0.5
+_AGREE: Final = 5
+#: Operations of a ranking that come before all that they bring along.
+_FIRST: Final = 10
 #: Operations of a ranking, from its top, that bring the lists of their ids along.
 _ACCOMPANIED: Final = 12
 

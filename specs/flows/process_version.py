@@ -16,13 +16,10 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.context import tenant_context
-from specs.ingest.bundle import is_archive, load_upload
-from specs.ingest.compile import CompiledOperation, CompiledSpec, compile_document
-from specs.ingest.errors import Problem, SpecError
-from specs.ingest.lines import places_of
-from specs.ingest.lint import lint
-from specs.ingest.load import Document
-from specs.ingest.validate import advice
+from specs.ingest.compile import CompiledOperation, CompiledSpec
+from specs.ingest.errors import SpecError
+from specs.ingest.learn import learn
+from specs.ingest.lint import Report
 from specs.models import LintReport, Operation, Service, SpecVersion, VersionStatus
 
 log = structlog.get_logger(__name__)
@@ -31,14 +28,14 @@ log = structlog.get_logger(__name__)
 CHUNK = 200
 
 #: Told what is being done, and how much is done in percent.
-Report = Callable[[str, int], None]
+Tell = Callable[[str, int], None]
 
 
 class _Gone(Exception):
     """The version was deleted, or another worker finished it."""
 
 
-def process_version(tenant_id: uuid.UUID | str, version_id: uuid.UUID | str, report: Report | None = None) -> None:
+def process_version(tenant_id: uuid.UUID | str, version_id: uuid.UUID | str, report: Tell | None = None) -> None:
     """Learn the version: it ends ready, or failed with the reasons. Nothing happens when another worker has it.
 
     To be called outside of a transaction.
@@ -70,7 +67,7 @@ def _held(version_id: uuid.UUID | str) -> Iterator[bool]:
 
 
 class _Processing:
-    def __init__(self, tenant_id: uuid.UUID | str, version_id: uuid.UUID | str, report: Report) -> None:
+    def __init__(self, tenant_id: uuid.UUID | str, version_id: uuid.UUID | str, report: Tell) -> None:
         self._tenant_id = tenant_id
         self._version_id = version_id
         self._report = report
@@ -79,13 +76,13 @@ class _Processing:
 
     def run(self) -> None:
         try:
-            data, filename = self._begin()
-            document = load_upload(data, filename, settings.NLOPS_MAX_SPEC_BYTES)
-            self._phase("Compiling its operations", 20)
-            compiled = compile_document(document)
-            self._problems = _problems([*compiled.problems, *advice(document)], data, filename)
-            self._lint(document, compiled, data)
-            self._save(compiled)
+            source, filename, overlay = self._begin()
+            data = zlib.decompress(source)
+            limit = settings.NLOPS_MAX_SPEC_BYTES
+            learnt = learn(data, filename, limit, len(source), self._go_on, overlay=overlay)
+            self._problems = learnt.problems
+            self._save_report(learnt.report)
+            self._save(learnt.compiled)
         except SpecError as error:
             self._fail(str(error))
         except _Gone:
@@ -97,15 +94,15 @@ class _Processing:
                 "to try once more."
             )
 
-    def _begin(self) -> tuple[bytes, str]:
+    def _begin(self) -> tuple[bytes, str, str]:
         """Take the version, remove what an earlier try saved."""
         with tenant_context(self._tenant_id):
             version = self._locked()
             version.operations.all().delete()
             version.services.all().delete()
             version.error, version.problems, version.operation_count = "", [], 0
-            self._advance(version, "Reading the file", 5)
-            return zlib.decompress(version.source), version.filename
+            self._advance(version, "Reading and compiling it", 5)
+            return bytes(version.source), version.filename, version.overlay.text if version.overlay else ""
 
     def _locked(self) -> SpecVersion:
         """The version under its row lock. Raises _Gone when there is nothing to process."""
@@ -121,9 +118,10 @@ class _Processing:
         version.save()
         self._report(phase, percent)
 
-    def _phase(self, phase: str, percent: int) -> None:
+    def _go_on(self) -> None:
+        """Tell the others that the version is still in work."""
         with tenant_context(self._tenant_id):
-            self._advance(self._locked(), phase, percent)
+            self._advance(self._locked(), "Reading and compiling it", 10)
 
     def _save(self, compiled: CompiledSpec) -> None:
         services = self._save_services(compiled)
@@ -139,12 +137,10 @@ class _Processing:
                 self._advance(version, f"Saving {done} of {total} operations", 30 + 65 * done // total)
         self._finish(compiled)
 
-    def _lint(self, document: Document, compiled: CompiledSpec, data: bytes) -> None:
-        """Save the lint report. It is advice: a fault in it must not keep the version from being learnt."""
-        try:
-            report = lint(document, compiled, b"" if is_archive(data) else data)
-        except Exception:
-            log.exception("lint_failed")
+    def _save_report(self, report: Report | None) -> None:
+        """Save the lint report. It is advice: a version without one is learnt as well."""
+        if report is None:
+            log.warning("no_lint_report")
             return
         with tenant_context(self._tenant_id):
             LintReport.objects.update_or_create(
@@ -184,7 +180,6 @@ class _Processing:
             effect=operation.effect,
             deprecated=operation.deprecated,
             schema=operation.schema,
-            definition_names=operation.definition_names,
             bindings=operation.bindings,
             body_media_type=operation.body_media_type,
             secret_arguments=operation.secret_arguments,
@@ -219,23 +214,3 @@ class _Processing:
             version.heartbeat_at = timezone.now()
             version.save()
         self._report("Failed", version.progress)
-
-
-def _problems(problems: list[Problem], data: bytes, filename: str) -> list[dict[str, object]]:
-    """The problems as they are stored, with file and line where the text tells them."""
-    try:
-        places = places_of((problem.pointer for problem in problems), data, filename)
-    except Exception:  # a line that isn't found costs only itself
-        log.exception("lines_not_found")
-        places = {}
-    return [_problem(problem, *places.get(problem.pointer, ("", None))) for problem in problems]
-
-
-def _problem(problem: Problem, file: str, line: int | None) -> dict[str, object]:
-    return {
-        "severity": problem.severity.value,
-        "pointer": problem.pointer[:1000],
-        "file": file,
-        "line": line,
-        "message": problem.message,
-    }

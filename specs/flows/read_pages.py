@@ -56,7 +56,8 @@ def pages(
         operation.schema,
         connection.auth_name if connection.auth_kind == AuthKind.API_KEY_QUERY else "",
     )
-    response = _beginning_of(send_authorized(request, connection, until=until))
+    wait = connection.operation_timeouts.get(operation.key, 0)
+    response = _beginning_of(send_authorized(request, connection, until=until, patience=wait))
     path = find_rows(response.body) if _is_good(response) else None
     rows = rows_at(response.body, path) if path is not None else []
     is_whole = path is None or not is_readable(operation) or pager.is_asked_for(operation.bindings, arguments)

@@ -39,9 +39,10 @@ def upload_version(
         raise FlowError(str(error)) from error
     if not data.strip():
         raise FlowError("The file is empty. Choose the OpenAPI or Swagger file of the product, as JSON or YAML.")
-    digest = hashlib.sha256(data).hexdigest()
     with transaction.atomic():
-        Product.objects.select_for_update().get(pk=product.pk)  # numbers are given one at a time
+        # Under the lock, so that numbers are given one at a time, and the overlay is the one of this moment.
+        overlay = Product.objects.select_for_update().get(pk=product.pk).overlay
+        digest = hashlib.sha256(data + (b"\0" + overlay.text.encode() if overlay else b"")).hexdigest()
         version = product.versions.filter(digest=digest).exclude(status=VersionStatus.FAILED).first()
         if version is None:
             last = product.versions.aggregate(last=Max("number"))["last"] or 0
@@ -52,6 +53,7 @@ def upload_version(
                 filename=filename.replace("\x00", "")[-200:],
                 digest=digest,
                 source=zlib.compress(data, level=1),
+                overlay=overlay,
                 phase="Waiting for a worker",
                 uploaded_by=member,
             )

@@ -12,12 +12,14 @@ from specs.ingest.errors import OperationRefused
 from specs.ingest.naming import Names, argument_name
 from specs.ingest.pointers import Resolver, join
 from specs.ingest.schemas import Schema, SchemaStore
+from specs.ingest.xml_shapes import root_shape
 
 #: Bodies with more properties stay one argument.
 MAX_FLAT_PROPERTIES = 150
 _MAX_PARTS = 200
 
-#: argument's place in the request: {"in", "name", "style", "explode", "pointer", "file"}
+#: argument's place in the request: {"in", "name", "style", "explode", "pointer", "file", "xml"}; "always": its body is
+#: sent whether or not it has an argument
 Binding = dict[str, Json]
 
 
@@ -166,19 +168,32 @@ def _only_required(part: Json) -> list[str] | None:
 
 
 def body_arguments(
-    node: Json, store: SchemaStore, resolver: Resolver, refs: set[str], *, required: bool, styles: Schema
+    node: Json,
+    store: SchemaStore,
+    resolver: Resolver,
+    refs: set[str],
+    *,
+    required: bool,
+    styles: Schema,
+    xml: bool = False,
+    flat: bool = True,
 ) -> tuple[list[Argument], ObjectView | None]:
     """The body's properties as arguments, or the body as one argument named "body".
 
-    `styles`: property name to the parts of its binding that a form's encoding says.
+    `styles`: property name to the parts of its binding that a form's encoding says. `xml`: whether the body is XML;
+    then each binding tells how its value is written, and the root element. `flat`: whether the properties may become
+    arguments; else the body stays one, which repeats nothing of it.
     """
-    view = object_view(node, resolver)
+    root = root_shape(node, resolver) if xml else {}
+    view = object_view(node, resolver) if flat else None
     if view is None:
         resolved = resolver.resolved(node)
-        return [
-            Argument("body", "body", store.convert(node, refs), required, {"in": "body", "pointer": ""},
-                     is_secret("body", "body", resolved))
-        ], None  # fmt: skip
+        binding: Binding = {"in": "body", "pointer": "", **({"xml": root} if xml else {})}
+        is_hidden = is_secret("body", "body", resolved)
+        return [Argument("body", "body", store.convert(node, refs), required, binding, is_hidden)], None
+    if xml:
+        shapes = root.pop("properties", {})
+        styles = {name: {"xml": {**shapes.get(name, {}), "root": root}} for name in view.properties}
     return list(_property_arguments(view, store, resolver, refs, styles)), view
 
 

@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote
 
 from nlops.core.types import Json
 from specs.ingest.errors import SpecError
-from specs.ingest.load import MAX_BYTES, Document, check_size, load_document, parse_file, standard_of
+from specs.ingest.load import MAX_BYTES, Document, YamlReader, check_size, load_document, parse_file, standard_of
 from specs.ingest.pointers import escape, join
 
 FILES_KEY: Final = "x-files"
@@ -48,13 +48,15 @@ def pack(files: Mapping[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-def load_upload(data: bytes, filename: str, max_bytes: int = MAX_BYTES) -> Document:
+def load_upload(
+    data: bytes, filename: str, max_bytes: int = MAX_BYTES, read_yaml: YamlReader | None = None
+) -> Document:
     """The description in the upload: a single file, or a zip of several. Raises SpecError."""
     if not is_archive(data):
-        return load_document(data, filename, max_bytes)
+        return load_document(data, filename, max_bytes, read_yaml)
     check_size(len(data), max_bytes)
     files = unpack(data, max_bytes)
-    return _Bundle(files, root_of(files)).document()
+    return _Bundle(files, root_of(files), read_yaml).document()
 
 
 # --- the archive ------------------------------------------------------------------------------------------
@@ -153,8 +155,9 @@ def _listed(names: list[str]) -> str:
 class _Bundle:
     """The files put together, from the root on; a file that nothing refers to is never parsed."""
 
-    def __init__(self, files: Mapping[str, bytes], root: str) -> None:
+    def __init__(self, files: Mapping[str, bytes], root: str, read_yaml: YamlReader | None) -> None:
         self._files = files
+        self._read_yaml = read_yaml
         self._root = root
         self._waiting = [root]
         self._seen = {root}
@@ -168,7 +171,7 @@ class _Bundle:
             if len(parsed) >= MAX_FILES_READ:
                 raise SpecError(f"The description refers to more than {MAX_FILES_READ} files. Bundle it into one.")
             try:
-                parsed[name] = parse_file(self._files[name], name)
+                parsed[name] = parse_file(self._files[name], name, self._read_yaml)
             except SpecError as error:
                 raise SpecError(f"In {name[:200]}: {error}", error.pointer) from error
             self._rewrite(parsed[name], name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import orjson
@@ -19,11 +19,13 @@ from nlops.core.types import Effect, Json
 from specs.ingest.arguments import Argument, ArgumentTable, Binding, ObjectView, body_arguments, is_secret, object_view
 from specs.ingest.effects import effect_of
 from specs.ingest.errors import OperationRefused, Problem, Severity, SpecError
-from specs.ingest.hints import example_of, visibility_of
+from specs.ingest.grouping import CompiledService, regroup
+from specs.ingest.hints import example_of, told_values, visibility_of
 from specs.ingest.load import Document
 from specs.ingest.naming import Names, first_sentence, plain_text, service_from_path, slug, tool_name, words
 from specs.ingest.pointers import Resolver, join
-from specs.ingest.schemas import Schema, SchemaStore
+from specs.ingest.schemas import REF_PREFIX, Schema, SchemaStore
+from specs.wire import BODY_METHODS, is_json, is_xml, may_be_set
 
 METHODS: Final = ("get", "put", "post", "delete", "patch", "head", "options", "trace", "query")
 #: A method of `additionalOperations` (OpenAPI 3.2); these two would turn the connection into something else.
@@ -31,9 +33,13 @@ _METHOD_NAME: Final = re.compile(r"(?!(?:connect|upgrade)$)[A-Za-z][A-Za-z-]{0,9
 #: An operation that needs more definitions, or a larger schema, is no tool.
 MAX_DEFINITIONS = 500
 MAX_SCHEMA_BYTES = 500_000
-#: Schemas of all operations together, per byte of the upload: real descriptions stay below one.
-MAX_GROWTH = 8
-MIN_BUDGET_BYTES = 10_000_000
+#: What operations may repeat of what they share (parameters, bodies), per byte of the upload; from then on it is
+#: referred to. Real descriptions stay below.
+MAX_REPEATED = 0.4
+#: What is kept of an upload, itself included, per byte of it: operations that would go beyond are refused.
+MAX_GROWTH = 1.95
+#: Files below this are taken for as large.
+MIN_BUDGET_BYTES = 500_000
 MAX_PROBLEMS = 500
 MAX_DESCRIPTION = 4_000
 IDEMPOTENCY_EXTENSION: Final = "x-idempotency-key"
@@ -80,15 +86,6 @@ class CompiledOperation:
 
 
 @dataclass(slots=True)
-class CompiledService:
-    """A logical group of operations."""
-
-    name: str
-    slug: str
-    description: str
-
-
-@dataclass(slots=True)
 class CompiledSpec:
     """Everything that nlops keeps of a description."""
 
@@ -119,9 +116,12 @@ _TOKEN_NAME: Final = re.compile(r"token|access_?token|auth_?token|authorization"
 _TOKEN_WORDS: Final = re.compile(r"\b(?:authenticat|authoriz|authoris|bearer|access token|oauth)", re.IGNORECASE)
 
 
-def compile_document(document: Document) -> CompiledSpec:
-    """Compile every operation of the document. Raises SpecError when not a single one can be used."""
-    return _Compiler(document).compile()
+def compile_document(document: Document, packed: int | None = None) -> CompiledSpec:
+    """Compile every operation of the document. Raises SpecError when not a single one can be used.
+
+    `packed`: bytes that the upload takes where it is kept, if the caller knows; it counts for what may be kept.
+    """
+    return _Compiler(document, packed).compile()
 
 
 @dataclass(slots=True)
@@ -133,6 +133,8 @@ class _Draft:
     refs: set[str]
     #: the operation as the description has it
     node: dict[str, Json]
+    #: what names the body that it shares with others, "" for none
+    shared: str = ""
 
 
 @dataclass(slots=True)
@@ -160,12 +162,15 @@ class _Body:
     example: Json = None
 
 
+#: Definitions of an operation whose values the ranking reads, and characters of all that it reads beside.
+MAX_TOLD_DEFINITIONS: Final = 12
+MAX_HINTS: Final = 300
 #: Places of parameters in the order in which a tool's arguments stand.
 _ORDER = {"path": 0, "query": 1, "header": 2, "cookie": 3}
 
 
 class _Compiler:
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, packed: int | None) -> None:
         self._document = document
         self._root = document.root
         self._resolver = Resolver(document.root, document.places)
@@ -174,9 +179,20 @@ class _Compiler:
         self._problems: list[Problem] = []
         self._services: dict[str, CompiledService] = {}
         self._slugs = Names()
+        #: bytes of the operations so far, as they are kept
+        self._kept = 0
+        self._size = max(MIN_BUDGET_BYTES, document.size)
+        #: bytes that operations and definitions may take
+        self._room = MAX_GROWTH * self._size - (document.size // 4 if packed is None else packed)
+        #: bytes of what operations share that were written again
+        self._repeated = 0
+        #: what is shared and was written already, to its bytes
+        self._sizes: dict[str, int] = {}
         #: reference of a shared parameter to its argument and the definitions that it needs
         self._shared: dict[str, tuple[Argument | None, set[str]]] = {}
         self._ids: set[str] = set()
+        #: name of a definition to the values that it tells
+        self._told: dict[str, list[str]] = {}
         self._schemes = self._security_schemes()
         own = [_server_url(server) for server in _list(self._root.get("servers")) if isinstance(server, dict)]
         self._common_servers = set(own) or {server["url"] for server in self._servers()[:1]}
@@ -204,7 +220,6 @@ class _Compiler:
             raise self._nothing_usable()
         info = self._root.get("info")
         info = info if isinstance(info, dict) else {}
-        used = {operation.service for operation in operations}
         return CompiledSpec(
             title=plain_text(_text(info.get("title")), 300) or "Untitled API",
             version=_text(info.get("version"))[:100],
@@ -213,7 +228,7 @@ class _Compiler:
             security_schemes=self._schemes,
             definitions=self._store.definitions,
             operations=operations,
-            services=[service for service in self._services.values() if service.name in used],
+            services=regroup(self._services.values(), operations),
             problems=self._capped_problems(),
         )
 
@@ -251,7 +266,16 @@ class _Compiler:
 
     def _draft(self, source: _Source) -> _Draft | None:
         try:
-            return self._compiled(source)
+            draft = self._compiled(source)
+            kept = _kept_bytes(draft.operation)
+            if self._kept + kept > self._room:
+                raise OperationRefused(_TOO_MUCH)
+            self._kept += kept
+            if draft.shared in self._sizes:
+                self._repeated += kept
+            elif draft.shared:
+                self._sizes[draft.shared] = kept
+            return draft
         except OperationRefused as error:
             self._refuse(error.pointer or source.pointer, error.message)
             return None
@@ -270,6 +294,9 @@ class _Compiler:
                 table.add(argument)
         body = self._body(source, parameters)
         view = self._add_body(body, table, refs) if body else None
+        if body and body.required and source.method not in BODY_METHODS:
+            for binding in table.bindings.values():
+                binding.update({"always": True} if binding["in"] == "body" else {})
         schema = self._root_schema(table, view)
         service = self._service(source)
         operation_id = _text(node.get("operationId"))
@@ -301,7 +328,7 @@ class _Compiler:
             server=self._own_server(source),
             visibility=visibility_of(node),
         )
-        return _Draft(operation, source.pointer, refs, node)
+        return _Draft(operation, source.pointer, refs, node, _shared_key(body) if body else "")
 
     def _root_schema(self, table: ArgumentTable, view: ObjectView | None) -> Schema:
         schema: Schema = {"type": "object", "properties": table.properties}
@@ -325,7 +352,7 @@ class _Compiler:
         """(reference or "", parameter): the path's, overridden by the operation's."""
         found: dict[tuple[Json, Json], tuple[str, dict[str, Json]]] = {}
         for holder in (source.item, source.node):
-            for node in _list(holder.get("parameters")):
+            for position, node in enumerate(_list(holder.get("parameters"))):
                 parameter = self._resolver.resolved(node)
                 if not isinstance(parameter, dict) or not isinstance(parameter.get("name"), str):
                     raise OperationRefused("A parameter must be an object with a name and a place (“in”).")
@@ -333,6 +360,8 @@ class _Compiler:
                     found.update(self._query_string(parameter))
                     continue
                 reference = node["$ref"] if node is not parameter else ""
+                if not reference and holder is source.item:  # shared by the methods of the path
+                    reference = f"{source.path} {position}"
                 found[_text(parameter.get("in")), parameter["name"]] = (reference, parameter)
         return sorted(found.values(), key=lambda pair: _ORDER.get(_text(pair[1].get("in")), 9))
 
@@ -368,11 +397,28 @@ class _Compiler:
                 needed: set[str] = set()
                 self._shared[reference] = (self._argument(parameter, needed), needed)
             argument, needed = self._shared[reference]
+            if reference and argument:
+                argument, needed = self._shared_or_referred_to(argument, reference, needed)
             refs |= needed
             if argument is None or self._is_credential(argument):
                 continue
             if argument.place != "path" or argument.name in placeholders:
                 yield argument
+
+    def _may_repeat(self, shared: str) -> bool:
+        """Whether there is still room to write again what operations share."""
+        return self._repeated + self._sizes.get(shared, 0) <= MAX_REPEATED * self._size
+
+    def _shared_or_referred_to(self, argument: Argument, reference: str, needed: set[str]) -> tuple[Argument, set[str]]:
+        """The shared argument; repeated often, with its schema among the definitions, where it stands once."""
+        if reference not in self._sizes:
+            self._sizes[reference] = len(orjson.dumps(argument.schema))
+            return argument, needed
+        if self._may_repeat(reference):
+            self._repeated += self._sizes[reference]
+            return argument, needed
+        name = self._store.define(reference, argument.schema, needed)
+        return replace(argument, schema={"$ref": REF_PREFIX + name}), {name}
 
     def _argument(self, parameter: dict[str, Json], refs: set[str]) -> Argument | None:
         """A parameter as an argument; None for headers that are not the caller's to choose."""
@@ -380,7 +426,7 @@ class _Compiler:
         if place not in ("path", "query", "header", "cookie"):
             raise OperationRefused(f"The parameter “{name[:80]}” has the place “{str(place)[:40]}”; use path, query, "
                                    "header or cookie.")  # fmt: skip
-        if place == "header" and name.lower() in ("accept", "content-type", "authorization"):
+        if place == "header" and (name.lower() == "accept" or not may_be_set(name)):
             return None
         required = place == "path" or parameter.get("required") in (True, "true")
         is_internal = visibility_of(parameter) == "internal"
@@ -413,9 +459,7 @@ class _Compiler:
         content = parameter.get("content")
         if isinstance(content, dict) and content and "schema" not in parameter:
             media_type, media = next(iter(content.items()))
-            binding["style"] = "json"
-            if not media_type.partition(";")[0].strip().lower().endswith(("/json", "+json")):
-                binding["content_type"] = media_type[:200]
+            binding["style"] = "json" if is_json(media_type.partition(";")[0].strip().lower()) else "text"
             return media.get("schema", {}) if isinstance(media, dict) else {}
         if isinstance(parameter.get("style"), str):
             binding["style"] = parameter["style"]
@@ -452,7 +496,14 @@ class _Compiler:
 
     def _add_body(self, body: _Body, table: ArgumentTable, refs: set[str]) -> ObjectView | None:
         arguments, view = body_arguments(
-            body.schema, self._store, self._resolver, refs, required=body.required, styles=body.styles
+            body.schema,
+            self._store,
+            self._resolver,
+            refs,
+            required=body.required,
+            styles=body.styles,
+            xml=is_xml(body.media_type),
+            flat=self._may_repeat(_shared_key(body)),
         )
         shown = body.example if isinstance(body.example, dict) and view else {}
         for argument in arguments:
@@ -612,26 +663,36 @@ class _Compiler:
 
     def _finished(self, drafts: list[_Draft]) -> list[CompiledOperation]:
         """The drafts with the names that they need; those that need something unusable are refused."""
-        budget = max(MIN_BUDGET_BYTES, MAX_GROWTH * self._document.size)
         operations = []
+        # Counted only where it can matter: writing the definitions takes time.
+        is_near = self._kept > self._room - self._size
+        kept = len(orjson.dumps(self._store.definitions)) if is_near else 0
         for draft in drafts:
             operation = draft.operation
             try:
+                kept += _kept_bytes(operation) if is_near else 0
+                if kept > self._room:
+                    raise OperationRefused(_TOO_MUCH)
                 operation.definition_names = self._closure(draft.refs)
                 size = len(orjson.dumps(operation.schema))
                 if size > MAX_SCHEMA_BYTES:
                     raise OperationRefused(f"Its arguments take {size // 1000} kB of schema, too much for a tool.")
-                budget -= size + sum(map(len, operation.definition_names))
-                if budget < 0:
-                    raise OperationRefused(
-                        "The operations so far are many times larger than the file itself, because they repeat large "
-                        "shared bodies; this one was left out."
-                    )
             except OperationRefused as error:
                 self._refuse(draft.pointer, error.message)
             else:
+                operation.search_text += self._hints(operation)  # its last line, still empty
                 operations.append(operation)
         return operations
+
+    def _hints(self, operation: CompiledOperation) -> str:
+        """What the ranking reads beside the operation's own words: values that it takes, what its service is for."""
+        values = told_values(operation.schema)
+        for name in operation.definition_names[:MAX_TOLD_DEFINITIONS]:
+            if name not in self._told:
+                self._told[name] = told_values(self._store.definitions.get(name))
+            values += self._told[name]
+        text = f"{' '.join(values)} {self._services[operation.service].description}"
+        return " ".join(dict.fromkeys(text.split()))[:MAX_HINTS]
 
     def _closure(self, refs: set[str]) -> list[str]:
         """Names of all definitions that these need, sorted."""
@@ -685,6 +746,23 @@ class _Compiler:
         reasons = list(dict.fromkeys(f"{problem.pointer}: {problem.message}" for problem in errors))
         more = f" (and {len(reasons) - 3} more)" if len(reasons) > 3 else ""
         return SpecError("Not one of its operations can be used. " + " ".join(reasons[:3]) + more)
+
+
+_TOO_MUCH: Final = (
+    "The operations so far are larger than the file itself, because they repeat what they share; this one was left out."
+)
+
+
+def _shared_key(body: _Body) -> str:
+    """Names the body where others may have it, too."""
+    reference = body.schema.get("$ref") if isinstance(body.schema, dict) else None
+    return reference if isinstance(reference, str) else f"body {id(body.schema)}"
+
+
+def _kept_bytes(operation: CompiledOperation) -> int:
+    """What the operation takes in the database, about."""
+    texts = (operation.search_text, operation.description, operation.summary, operation.path)
+    return len(orjson.dumps(operation.schema)) + len(orjson.dumps(operation.bindings)) + sum(map(len, texts))
 
 
 _SWAGGER_STYLES: Final = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess  # our own interpreter runs our own file  # nosec B404
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ MAX_VALUES = 5_000_000
 YAML_MEMORY_BYTES = 3_000_000_000
 YAML_CPU_SECONDS = 60
 YAML_WALL_SECONDS = 90
+
+#: Reads a YAML text; raises SpecError.
+YamlReader = Callable[[str], Json]
 
 _PARSER = Path(__file__).with_name("parse_yaml.py")
 _MAGIC = {
@@ -65,10 +69,12 @@ def check_size(size: int, limit: int = MAX_BYTES) -> None:
         )
 
 
-def load_document(data: bytes, filename: str, max_bytes: int = MAX_BYTES) -> Document:
+def load_document(
+    data: bytes, filename: str, max_bytes: int = MAX_BYTES, read_yaml: YamlReader | None = None
+) -> Document:
     """The description in the upload. `filename` only helps to tell JSON from YAML. Raises SpecError."""
     check_size(len(data), max_bytes)
-    root = parse_file(data, filename)
+    root = parse_file(data, filename, read_yaml)
     if not isinstance(root, dict):
         raise SpecError(
             f"The file holds {_kind(root)}, not an API description. An API description is an object that begins "
@@ -77,8 +83,11 @@ def load_document(data: bytes, filename: str, max_bytes: int = MAX_BYTES) -> Doc
     return Document(root, standard_of(root), len(data))
 
 
-def parse_file(data: bytes, filename: str) -> Json:
-    """What the JSON or YAML file holds. Raises SpecError."""
+def parse_file(data: bytes, filename: str, read_yaml: YamlReader | None = None) -> Json:
+    """What the JSON or YAML file holds. Raises SpecError.
+
+    YAML is read in a process of its own, or by `read_yaml`, of a caller that is such a process.
+    """
     plain = data.removeprefix(b"\xef\xbb\xbf").lstrip()
     if plain[:1] in (b"{", b"[") and b"\x00" not in plain:
         # The parser reads UTF-8 itself: as a text, a large file would be copied three times.
@@ -86,7 +95,7 @@ def parse_file(data: bytes, filename: str) -> Json:
             return parse_json(plain)
         except SpecError:
             pass  # read again below, where everything that may be wrong with a file is told
-    return _parse(_text(data), filename)
+    return _parse(_text(data), filename, read_yaml or yaml_apart)
 
 
 def _text(data: bytes) -> str:
@@ -113,7 +122,7 @@ def _text(data: bytes) -> str:
     return text
 
 
-def _parse(text: str, filename: str) -> Json:
+def _parse(text: str, filename: str, read_yaml: YamlReader) -> Json:
     start = text.lstrip()[:200]
     if start.startswith("<"):
         what = "an HTML page" if re.match(r"<(!doctype\s+html|html|head|body)", start, re.I) else "XML"
@@ -123,14 +132,14 @@ def _parse(text: str, filename: str) -> Json:
         )
     is_yaml_name = filename.lower().endswith((".yaml", ".yml"))
     if start[:1] not in ("{", "["):
-        return _parse_yaml(text)
+        return _one_document(read_yaml(text), text)
     try:
         return parse_json(text.encode())
     except SpecError:
         # YAML may begin with a brace, too.
         if not is_yaml_name:
             raise
-        return _parse_yaml(text)
+        return _one_document(read_yaml(text), text)
 
 
 def parse_json(data: bytes) -> Json:
@@ -155,6 +164,8 @@ def _json_error(message: str) -> SpecError:
         what = f"The key {what.rsplit(' ', 1)[-1]} stands twice in the same object; remove one of them."
     elif what.startswith("recursion limit"):
         what = "The file is nested more than 200 levels deep; a real description is not."
+    elif what == "number out of range":
+        what = _LONG_NUMBER
     elif what.startswith("EOF"):
         what = f"The file ends too early ({what}); it was cut off, or a bracket is not closed."
     else:
@@ -173,8 +184,8 @@ def _without_nul(value: Any) -> Any:
     return value
 
 
-def _parse_yaml(text: str) -> Json:
-    """The YAML document, parsed by a child process that may crash or be stopped."""
+def yaml_apart(text: str) -> Json:
+    """The YAML document, parsed by a child process that may crash or be stopped. Raises SpecError."""
     command = [sys.executable, "-I", str(_PARSER), str(YAML_MEMORY_BYTES), str(YAML_CPU_SECONDS)]
     try:
         done = subprocess.run(  # noqa: S603  # no shell, no input in the arguments  # nosec B603
@@ -186,8 +197,11 @@ def _parse_yaml(text: str) -> Json:
     if done.returncode != 0 or mark not in (b"+", b"-"):
         raise SpecError(_TOO_MUCH)
     if mark == b"-":
-        raise _yaml_error(answer.decode())
-    value = parse_json(answer)
+        raise yaml_error(answer.decode(), text)
+    return parse_json(answer)
+
+
+def _one_document(value: Json, text: str) -> Json:
     if isinstance(value, list) and re.search(r"\n---(?:\s|$)", text.strip()):
         raise SpecError(
             "The file holds several YAML documents (separated by ---). Keep the API description and remove the rest."
@@ -202,7 +216,17 @@ _TOO_MUCH = (
 _YAML_ERROR = re.compile(r"YAML parse error at line (\d+), column (\d+)\s*(.*)", re.S)
 
 
-def _yaml_error(message: str) -> SpecError:
+_LONG_NUMBER = (
+    "It holds a whole number of more than 4,000 digits, which nothing can count with. Write it as a text in quotes, or "
+    "shorten it."
+)
+
+
+def yaml_error(message: str, text: str) -> SpecError:
+    """What the YAML parser said, in words for a person."""
+    if "integer string conversion" in message:
+        digits = re.search(r"\d{4000}", text)
+        return SpecError(_LONG_NUMBER, line=text.count("\n", 0, digits.start()) + 1 if digits else None)
     if message.startswith("alias replay limit"):
         return SpecError(
             "The file's anchors and aliases (&name, *name) multiply to more than 200,000 nodes, as in an alias bomb. "

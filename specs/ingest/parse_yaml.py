@@ -15,6 +15,8 @@ from typing import Any
 
 #: Deeper documents are refused; the JSON parser's own limit is 200.
 MAX_DEPTH = 190
+#: Whole numbers of more bits have more digits than Python converts to text (4,300).
+MAX_BITS = 14_000
 #: Nodes that aliases may add.
 MAX_REPLAYED = 200_000
 
@@ -41,6 +43,8 @@ def plain(value: Any, depth: int = 0) -> Any:
         return [plain(item, depth + 1) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         raise Unusable("It holds .nan or .inf, which JSON has no word for; remove that value.")
+    if isinstance(value, int) and value.bit_length() > MAX_BITS:
+        raise Unusable("integer string conversion")
     if value is None or isinstance(value, bool | int | float):
         return value
     raise Unusable(f"It holds a value of the type {type(value).__name__}, which JSON has no word for.")

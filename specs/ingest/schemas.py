@@ -30,6 +30,8 @@ MAX_DESCRIPTION = 1_000
 #: Defaults and constants above this are dropped.
 MAX_VALUE_CHARACTERS = 2_000
 MAX_PATTERN = 1_000
+#: What a pattern may take when it is made ready: `(?:a{1,999}){1,999}` is short, but becomes a million states.
+PATTERN_LIMITS: Final = jsonschema_rs.FancyRegexOptions(size_limit=1_000_000, dfa_size_limit=1_000_000)
 #: Scalars up to this size stand in place of a reference to them; more would let a hostile file grow.
 MAX_LEAF_BYTES = 600
 
@@ -117,6 +119,15 @@ class SchemaStore:
                 return True
         return isinstance(said, dict) and ("enum" in said or "const" in said)
 
+    def define(self, reference: str, schema: Schema, refs: set[str]) -> str:
+        """Name of the definition that holds this converted schema, made for the reference unless it is there."""
+        key = f"converted {reference}"
+        if key not in self._names:
+            last = re.sub(r"[^A-Za-z0-9_.-]+", "_", reference.rsplit("/", 1)[-1][:200]) or "schema"
+            name = self._names[key] = self._free_names.take(last, limit=80)
+            self.definitions[name], self.needs[name] = schema, set(refs)
+        return self._names[key]
+
     def finish(self) -> None:
         """Convert the definitions that were referred to, and those that they refer to, each once."""
         while self._waiting:
@@ -186,6 +197,10 @@ class SchemaStore:
             return False
         if node.get("readOnly") is True:
             return True
+        # `allOf: [{$ref}, {readOnly: true}]` is how OpenAPI 3.0 says it beside a reference
+        parts = node.get("allOf")
+        if isinstance(parts, list) and any(isinstance(part, dict) and part.get("readOnly") is True for part in parts):
+            return True
         if isinstance(node.get("$ref"), str):
             try:
                 target = self._resolver.resolved(node)
@@ -251,11 +266,20 @@ def _pattern(store: SchemaStore, keyword: str, value: Json, out: Schema, refs: s
         out[keyword] = value
 
 
+#: A group that is counted, and the upper bounds of counts.
+_COUNTED_GROUP: Final = re.compile(r"\)\{\d")
+_COUNT: Final = re.compile(r"\{(?:\d{1,9},)?(\d{1,9})\}")
+MAX_REPEATED = 200_000
+
+
 @functools.lru_cache(maxsize=4096)
 def is_regex(pattern: str) -> bool:
     """Whether the validator takes the pattern; descriptions hold patterns of every dialect."""
+    # Each of these would cost a millisecond until the validator gives up, and a file has room for many.
+    if _COUNTED_GROUP.search(pattern) and math.prod(int(most) for most in _COUNT.findall(pattern)) > MAX_REPEATED:
+        return False
     try:
-        jsonschema_rs.Draft202012Validator({"pattern": pattern})
+        jsonschema_rs.Draft202012Validator({"pattern": pattern}, pattern_options=PATTERN_LIMITS)
     except (ValueError, jsonschema_rs.ValidationError):
         return False
     return True

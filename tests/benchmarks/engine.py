@@ -150,7 +150,7 @@ def nlops_journeys(base_url: str) -> dict[str, Callable[[], None]]:
     from conversations.models import Run
     from conversations.queue import driven_here
     from nlops.core.types import Completion, ToolCall
-    from specs.flows import call_product
+    from specs import sending
     from specs.flows.activate_version import activate_version
     from specs.flows.process_version import process_version
     from specs.flows.save_connection import save_connection
@@ -180,14 +180,14 @@ def nlops_journeys(base_url: str) -> dict[str, Callable[[], None]]:
                 turn = next(self.turns)
                 return Completion("", (ToolCall("c", turn.tool, turn.arguments),) if turn.tool else ())
 
-    model, real_send = Scripted(), call_product.send
+    model, real_send = Scripted(), sending.send
 
     def send(*args: Any, **kwargs: Any) -> Any:
         with CLOCK.apart():
             return real_send(*args, **kwargs)
 
     step.model_from_spec = lambda spec: model  # type: ignore[assignment]
-    call_product.send = send  # type: ignore[assignment]
+    sending.send = send  # type: ignore[assignment]
 
     def count(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
         CLOCK.statements += 1

@@ -22,10 +22,11 @@ from django.utils import timezone
 from accounts.context import tenant_context
 from accounts.encryption import decrypt
 from specs.flows import FlowError
-from specs.flows.call_product import ProductUnreachable, SignInFailed, _claim_renewal, _exchange, call_operation
+from specs.flows.call_product import ProductUnreachable, SignInFailed, call_operation
 from specs.flows.call_product import test_connection as check
 from specs.flows.process_version import process_version
 from specs.flows.save_connection import save_connection
+from specs.flows.sign_in import _claim_renewal, _exchange
 from specs.flows.upload_version import upload_version
 from specs.models import AuthKind, Connection, Operation, Product
 from tests.conftest import make_people

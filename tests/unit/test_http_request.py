@@ -50,7 +50,7 @@ def of(place: str, value: Any, path: str = "/x", **binding: Any) -> Request:
         ([], {}, ""),
         (["a", "b,c"], {}, "v=a&v=b%2Cc"),
         (["a", "b,c"], {"explode": False}, "v=a,b%2Cc"),
-        (["a", "b c"], {"style": "spaceDelimited", "explode": False}, "v=a%20b%20c"),
+        (["a", "b"], {"style": "spaceDelimited", "explode": False}, "v=a%20b"),
         (["a", "b"], {"style": "pipeDelimited", "explode": False}, "v=a%7Cb"),
         (["a", "b"], {"style": "pipeDelimited"}, "v=a%7Cb"),
         ({"k": 1, "l": "x y"}, {}, "k=1&l=x%20y"),

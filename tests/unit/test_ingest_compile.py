@@ -14,6 +14,7 @@ from nlops.core.types import Effect
 from specs.ingest.compile import CompiledOperation, CompiledSpec, argument_schema, compile_document
 from specs.ingest.errors import Severity, SpecError
 from specs.ingest.load import load_document
+from tests.benchmarks.ingest import stored
 
 SPECS = Path(__file__).parent.parent / "specs"
 
@@ -336,13 +337,86 @@ def test_a_hostile_description_does_not_explode():
     whole(spec, spec.operations[0])
 
 
-def test_operations_that_repeat_a_large_body_end_at_a_budget():
-    big = {"type": "object", "properties": {f"p{i}": {"type": "string", "description": "x" * 900} for i in range(140)}}
-    paths = {f"/p{n}": {"post": json_body({"$ref": "#/components/schemas/Big"})} for n in range(400)}
-    spec = compiled({"openapi": "3.0.0", "paths": paths, "components": {"schemas": {"Big": big}}})
-    assert 50 < len(spec.operations) < 400
-    assert sum(len(orjson.dumps(operation.schema)) for operation in spec.operations) < 11_000_000
-    assert any("many times larger" in problem.message for problem in spec.problems)
+REFERENCE = {"$ref": "#/components/schemas/Big"}
+WIDE = {"type": "object", "properties": {f"p{i}": {"type": "string", "description": "x" * 900} for i in range(140)}}
+#: a file of this size has no room of its own beside its size
+LARGE = "z" * 450_000
+
+
+def shared_body() -> dict[str, Any]:
+    paths = {f"/p{n}": {"post": json_body(REFERENCE)} for n in range(400)}
+    return {"paths": paths, "components": {"schemas": {"Big": WIDE}}}
+
+
+def shared_parameters() -> dict[str, Any]:
+    parameters = {f"q{i}": {"in": "query", "name": f"q{i}", "description": "y" * 300, "schema": {"type": "string"}}
+                  for i in range(60)}  # fmt: skip
+    used = [{"$ref": f"#/components/parameters/{name}"} for name in parameters]
+    return {"paths": {f"/p{n}": {"get": {"parameters": used}} for n in range(60)},
+            "components": {"parameters": parameters}}  # fmt: skip
+
+
+def parameters_of_a_path() -> dict[str, Any]:
+    own = [{"in": "query", "name": f"q{i}", "description": "y" * 300, "schema": {"type": "string"}} for i in range(400)]
+    methods: dict[str, Any] = {method: {} for method in ("get", "put", "post", "delete", "patch", "options", "head")}
+    return {"paths": {"/p": {"parameters": own, **methods}}}
+
+
+def long_parameter_names() -> dict[str, Any]:
+    parameters = {f"q{i}": {"in": "query", "name": f"{i}" + "n" * 2000, "schema": {}} for i in range(60)}
+    used = [{"$ref": f"#/components/parameters/{name}"} for name in parameters]
+    return {"paths": {f"/p{n}": {"get": {"parameters": used}} for n in range(60)},
+            "components": {"parameters": parameters}}  # fmt: skip
+
+
+def doubling_references() -> dict[str, Any]:
+    schemas: dict[str, Any] = {
+        f"Schema{i}": {"properties": {side: {"$ref": f"#/components/schemas/Schema{i + 1}"} for side in ("a", "b")}}
+        for i in range(400)
+    }
+    schemas["Schema400"] = {"type": "string"}
+    body = json_body({"type": "object", "properties": {"x": {"$ref": "#/components/schemas/Schema0"}}})
+    return {"paths": {f"/p{n}": {"post": body} for n in range(400)}, "components": {"schemas": schemas}}
+
+
+def long_schema_names() -> dict[str, Any]:
+    schemas = {f"{i}" + "S" * 300: {"type": "object", "properties": {"a": {"type": "object"}}} for i in range(100)}
+    parts = [{"$ref": f"#/components/schemas/{name}"} for name in schemas]
+    paths = {f"/p{n}": {"post": json_body({"type": "array", "items": {"anyOf": parts}})} for n in range(20)}
+    return {"paths": paths, "components": {"schemas": schemas}}
+
+
+@pytest.mark.parametrize(
+    ("described", "least"),
+    [
+        (shared_body, 400),
+        (shared_parameters, 60),
+        (parameters_of_a_path, 7),
+        (long_parameter_names, 5),
+        (doubling_references, 400),
+        (long_schema_names, 20),
+    ],
+)
+def test_what_is_kept_is_less_than_twice_the_file_whatever_it_repeats(described, least):
+    info = {"title": "T", "version": "1", "description": LARGE}
+    text = orjson.dumps({"openapi": "3.0.0", "info": info, **described()})
+    spec = compile_document(load_document(text, "hostile.json"))
+    assert len(text) > 500_000
+    assert stored(text, spec) <= 2 * len(text)
+    assert len(spec.operations) >= least
+    refused = [problem for problem in spec.problems if "larger than the file itself" in problem.message]
+    assert bool(refused) == (described is long_parameter_names)
+    for operation in spec.operations:
+        whole(spec, operation)
+
+
+def test_beyond_its_share_a_body_stays_whole_and_what_parameters_share_is_referred_to():
+    spec = compile_document(load_document(orjson.dumps({"openapi": "3.0.0", **shared_body()}), "a.json"))
+    assert (len(spec.operations[0].bindings), list(spec.operations[-1].bindings)) == (140, ["body"])
+    spec = compile_document(load_document(orjson.dumps({"openapi": "3.0.0", **shared_parameters()}), "a.json"))
+    assert "description" in spec.operations[0].schema["properties"]["q0"]
+    assert spec.operations[-1].schema["properties"]["q0"] == {"$ref": "#/$defs/q0"}
+    assert spec.definitions["q0"] == spec.operations[0].schema["properties"]["q0"]
 
 
 def effect(method: str, path: str, **operation: Any) -> Effect:
@@ -411,3 +485,30 @@ def test_the_ranking_reads_the_summary_twice_the_path_and_the_arguments(library)
     text = by_key(library, "GET /books").search_text
     assert text.count("List books") == 2
     assert {"books", "author", "limit"} <= set(text.split())
+
+
+def test_the_values_that_arguments_take_and_what_the_service_is_for_can_be_searched():
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "Boxes", "version": "1"},
+        "tags": [{"name": "Boxes", "description": "Boxes are virtual machines."}],
+        "paths": {
+            "/boxes/{id}/actions": {
+                "post": {
+                    "tags": ["Boxes"],
+                    "summary": "Initiate an action",
+                    "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}],
+                    "requestBody": {
+                        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Action"}}}
+                    },
+                }
+            }
+        },
+        "components": {
+            "schemas": {
+                "Action": {"type": "object", "properties": {"type": {"enum": ["reboot", "resize", None, 3]}}},
+            }
+        },
+    }
+    found = compiled(document).operations[0].search_text
+    assert found.split("\n")[7] == "reboot resize Boxes are virtual machines."

@@ -118,3 +118,16 @@ def test_a_small_file_that_would_fill_the_memory_is_refused():
     data = b'{"openapi": "3.0.0", "x": [' + b"[]," * 3_000_000 + b"[]]}"
     with pytest.raises(SpecError, match="million values"):
         load_document(data, "a.json")
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b"openapi: 3.0.0\npaths: {}\nx:\n  y: %s\n", "a.yaml"),
+        (b"openapi: 3.0.0\npaths: {}\n\n? -%s\n: 1\n", "a.yaml"),
+        (b'{"openapi": "3.0.0",\n"paths": {},\n\n"x": %s}', "a.json"),
+    ],
+)
+def test_a_number_of_thousands_of_digits_is_named_with_its_line(data, name):
+    with pytest.raises(SpecError, match=r"Line 4.*more than 4,000 digits.*in quotes"):
+        load_document(data % (b"9" * 5000), name)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import Any
+from xml.etree import ElementTree
 
 import jsonschema_rs
 import orjson
@@ -338,16 +340,111 @@ def test_secrets_inside_of_a_body_are_marked():
 # --- other media types ------------------------------------------------------------------------------------
 
 
+def written(operation: CompiledOperation, **arguments: Any) -> str:
+    request = build_request(
+        method="POST", path="/x", base_url="https://a.example", bindings=operation.bindings, arguments=arguments,
+        body_media_type=operation.body_media_type,
+    )  # fmt: skip
+    return request.content.decode().removeprefix("<?xml version='1.0' encoding='utf-8'?>\n")
+
+
 @pytest.mark.parametrize("media_type", ["application/xml", "text/xml", "application/problem+xml"])
 def test_xml_bodies_are_arguments_like_others(media_type):
     schema = {"type": "object", "xml": {"name": "Thing"}, "properties": {"a": {"type": "string"}}}
     operation = one(body(schema, media_type), "post")
     assert (operation.body_media_type, list(operation.bindings)) == (media_type, ["a"])
-    with pytest.raises(RequestNotPossible, match="which nlops can't write"):
-        build_request(
-            method="POST", path="/x", base_url="https://a.example", bindings=operation.bindings,
-            arguments={"a": "b"}, body_media_type=operation.body_media_type,
-        )  # fmt: skip
+    assert written(operation, a="b & <c>") == "<Thing><a>b &amp; &lt;c&gt;</a></Thing>"
+
+
+def test_xml_is_written_with_its_names_attributes_wrappers_and_namespaces():
+    tag = {"type": "object", "xml": {"name": "tag"}, "properties": {"id": {"type": "integer", "xml": {"name": "no"}}}}
+    pet = {
+        "type": "object",
+        "xml": {"namespace": "urn:pets", "prefix": "p"},
+        "properties": {
+            "id": {"type": "integer", "xml": {"attribute": True}},
+            "name": {"type": "string", "xml": {"namespace": "urn:pets"}},
+            "photos": {
+                "type": "array",
+                "xml": {"wrapped": True},
+                "items": {"type": "string", "xml": {"name": "photo"}},
+            },
+            "tags": {"type": "array", "items": {"$ref": "#/components/schemas/Tag"}},
+            "parent": {"$ref": "#/components/schemas/Pet"},
+            "gone": {"type": "string", "nullable": True},
+        },
+    }
+    operation = one(
+        body({"$ref": "#/components/schemas/Pet"}, "application/xml"),
+        "post",
+        components={"schemas": {"Pet": pet, "Tag": tag}},
+    )
+    sent = ElementTree.fromstring(
+        written(operation, id=7, name="ü", photos=["a", "b"], tags=[{"id": 1}, {"id": 2}], parent={"id": 8}, gone=None)
+    )
+    assert (sent.tag, sent.attrib) == ("{urn:pets}Pet", {"id": "7"})
+    assert [(part.tag, part.text) for part in sent] == [
+        ("{urn:pets}name", "ü"), ("photos", None), ("tag", None), ("tag", None), ("{urn:pets}parent", None),
+    ]  # fmt: skip
+    assert [(part.tag, part.text) for part in sent.find("photos")] == [("photo", "a"), ("photo", "b")]
+    assert [part.findtext("no") for part in sent.findall("tag")] == ["1", "2"]
+    assert sent.find("{urn:pets}parent").attrib == {"id": "8"}
+
+
+def test_what_xml_cannot_say_is_refused_in_words():
+    anything = {"type": "object", "properties": {"a": {}}, "xml": {"name": "x"}}
+    operation = one(body(anything, "application/xml"), "post")
+    with pytest.raises(RequestNotPossible, match="“not a name” can't be the name of an XML element"):
+        written(operation, a={"not a name": 1})
+    with pytest.raises(RequestNotPossible, match="“a” holds a character that XML has no way to write"):
+        written(operation, a="\x01")
+    many = one(body({"type": "array", "items": {"type": "string"}}, "application/xml"), "post")
+    with pytest.raises(RequestNotPossible, match="one root element"):
+        written(many, body=["a", "b"])
+    text = one(body({"type": "string"}, "application/xml"), "post")
+    assert written(text, body="<a/>") == "<a/>"
+
+
+def test_a_parameter_with_content_that_is_no_json_is_a_text():
+    operation = one({"parameters": [{"in": "query", "name": "q", "content": {"text/plain": {"schema": {}}}}]})
+    build = functools.partial(
+        build_request, method="GET", path="/x", base_url="https://a.example", bindings=operation.bindings
+    )
+    assert build(arguments={"q": "a b"}).url == "https://a.example/x?q=a%20b"
+    with pytest.raises(RequestNotPossible, match="can't be a list"):
+        build(arguments={"q": [1]})
+
+
+def test_a_body_that_is_required_is_sent_even_when_it_is_empty():
+    optional = {"type": "object", "properties": {"a": {"type": "string"}}}
+    sent = {}
+    for required in (True, False):
+        node = {"requestBody": {"required": required, "content": {"application/json": {"schema": optional}}}}
+        operation = one(node, "delete")
+        sent[required] = build_request(
+            method="DELETE", path="/x", base_url="https://a.example", bindings=operation.bindings, arguments={},
+            body_media_type=operation.body_media_type,
+        ).content  # fmt: skip
+    assert sent == {True: b"{}", False: b""}
+
+
+def test_what_is_read_only_beside_a_reference_is_left_out():
+    node = body(
+        {
+            "type": "object",
+            "properties": {
+                "link": {"allOf": [{"$ref": "#/components/schemas/Link"}, {"readOnly": True}]},
+                "name": {"type": "string"},
+            },
+        }
+    )
+    link = {"type": "object", "properties": {"url": {"type": "string"}}}
+    assert list(one(node, "post", components={"schemas": {"Link": link}}).bindings) == ["name"]
+
+
+@pytest.mark.parametrize("name", ["Host", "Accept-Encoding", "Cookie", "Content-Length", "a b"])
+def test_a_header_that_belongs_to_the_connection_is_no_argument(name):
+    assert one(parameter("header", name)).bindings == {}
 
 
 def test_a_file_is_uploaded_whole_or_as_a_part():

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from nlops.core import thesaurus, wording
 from nlops.core.retrieval import OperationIndex, document, split_actions
 from nlops.core.types import Tool
 from tests.benchmarks.access_tools import access_tools
@@ -141,3 +142,113 @@ def test_twelve_hundred_operations_are_ranked_within_milliseconds() -> None:
 )
 def test_a_request_is_split_into_its_actions(text: str, actions: list[str]) -> None:
     assert split_actions(text) == actions
+
+
+@pytest.mark.parametrize(
+    ("request_", "operation"),
+    [
+        ("kick bob out of Sales", "remove_group_member"),
+        ("who belongs to Sales?", "list_group_members"),
+        ("bob typed it wrong too often, let him in again", "enable_user"),
+        ("which people have an account?", "list_users"),
+        ("throw away the group interns", "delete_group"),
+        ("bob forgot his password", "reset_password"),
+    ],
+)
+def test_other_words_than_the_descriptions_find_the_operation(
+    index: OperationIndex, request_: str, operation: str
+) -> None:
+    assert operation in index.select(request_, "", 10)
+
+
+def operation(name: str, method: str, path: str, summary: str, hints: str = "") -> tuple[str, str]:
+    return name, document(name=name, method=method, path=path, summary=summary, hints=hints)
+
+
+def test_values_that_an_argument_takes_lead_to_the_operation() -> None:
+    shop = OperationIndex(
+        [
+            operation("act", "POST", "/boxes/{id}/actions", "Initiate an action", "reboot resize snapshot"),
+            operation("list_boxes", "GET", "/boxes", "List all boxes"),
+            operation("delete_box", "DELETE", "/boxes/{id}", "Delete a box"),
+        ]
+    )
+    assert shop.select("resize 12", "", 2)[0] == "act"
+
+
+def test_what_a_description_puts_beside_a_thing_is_learnt_from_it() -> None:
+    cloud = OperationIndex(
+        [
+            operation("list_pods", "GET", "/pods", "List all pods", "Pods are tiny workloads."),
+            operation("create_pod", "POST", "/pods", "Create a pod", "Pods are tiny workloads."),
+            *(operation(f"list_{name}", "GET", f"/{name}", f"List all {name}") for name in ("keys", "zones", "rules")),
+            *(operation(f"make_{name}", "POST", f"/{name}", f"Create {name}") for name in ("keys", "zones", "rules")),
+        ]
+    )
+    assert cloud.select("create a workload", "", 3)[0] == "create_pod"
+
+
+def test_the_surest_come_before_the_lists_that_tell_their_ids() -> None:
+    names = ["users", "groups", "safes"]
+    index = OperationIndex(
+        [
+            *(operation(f"list_{name}", "GET", f"/{name}", f"List {name}") for name in names),
+            *(operation(f"delete_{name}", "DELETE", f"/{name}/{{id}}", f"Delete one of the {name}") for name in names),
+        ]
+    )
+    chosen = index.select("delete safes 12", "", 6)
+    assert chosen[0] == "delete_safes"
+    assert "list_safes" in chosen
+
+
+def test_every_line_of_the_table_can_be_read() -> None:
+    lines = thesaurus.table_lines()
+    assert len(lines) > 100
+    for line in lines:
+        said, arrow, meant = line.partition(" => ")
+        words, _, groups = meant.partition(" : ")
+        assert arrow, line
+        assert said.strip(), line
+        assert words.strip(), line
+        assert set(groups.split()) <= set(wording.VERB_GROUPS), line
+
+
+def test_phrases_are_found_with_words_in_between() -> None:
+    def said(text: str) -> set[str]:
+        return {
+            term
+            for one in thesaurus.meanings([thesaurus.stem(word) for word in text.split()])
+            for term in one.entry.terms
+        }
+
+    assert "kick" in said("throw bob out of the room")
+    assert "kick" not in said("throw the very old and far too big blue ball out of the room")
+    assert "remind" in said("reminded me")
+    assert thesaurus.stem("wrote") == thesaurus.stem("writing")
+
+
+@pytest.mark.parametrize(
+    ("value", "shape"),
+    [
+        ("+15551234567", "@phone"),
+        ("ann@example.com", "@email"),
+        ("https://x.example", "@url"),
+        ("203.0.113.7", "@ip"),
+        ("web1", ""),
+        ("2024-01-02", ""),
+        ("1405894322.002768", ""),
+    ],
+)
+def test_a_value_tells_by_its_look_what_it_is(value: str, shape: str) -> None:
+    assert thesaurus.shape(value) == shape
+
+
+def test_a_word_made_from_one_of_the_request_is_found() -> None:
+    chat = OperationIndex(
+        [
+            operation("get_reactions", "GET", "/reactions", "Get reactions"),
+            operation("list_pins", "GET", "/pins", "List pins"),
+            operation("list_files", "GET", "/files", "List files"),
+        ]
+    )
+    assert chat.select("who reacted", "", 1) == ["get_reactions"]
