@@ -7,7 +7,7 @@ class AccountsConfig(AppConfig):
     verbose_name = "Tenants and members"
 
     def ready(self) -> None:
-        from accounts import checks, sign_in_signals  # noqa: F401
+        from accounts import api_schema, checks, sign_in_signals  # noqa: F401
         from accounts.flows.enter_tenant import leave_tenant
 
         # Sent before the session is emptied: who signs out leaves the tenant that they had entered.

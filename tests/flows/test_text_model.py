@@ -144,8 +144,8 @@ def test_a_refused_value_is_repaired_by_the_model_and_told(chat, scripted_server
     assert "Works in Berlin!" in json.dumps(chat.events()[-1][1])
 
 
-def test_a_model_server_that_is_away_fails_the_run_with_a_plain_sentence(chat, settings):
-    settings.NLOPS_MODEL = "compatible:x@http://127.0.0.1:9/v1"
+def test_a_model_server_that_is_away_fails_the_run_with_a_plain_sentence(chat, settings, unique):
+    settings.NLOPS_MODEL = f"compatible:{unique}@http://127.0.0.1:9/v1"  # its breaker is shared by all test processes
     settings.NLOPS_BREAKER_FAILURES = 100
     chat.say("Get the user alice")
     assert chat.status == "failed"

@@ -345,7 +345,7 @@ def test_an_answer_without_end_is_given_up(model, scripted_server, monkeypatch):
 
 def test_a_server_that_is_not_there_is_told():
     with pytest.raises(ModelError, match="can't be reached"):
-        compatible_model("x", "http://127.0.0.1:9/v1").complete(ASKED, [], Limits(timeout=2))
+        compatible_model("away", "http://127.0.0.1:9/v1").complete(ASKED, [], Limits(timeout=2))
 
 
 # --- options --------------------------------------------------------------------------------------------------
