@@ -33,11 +33,11 @@ class TokensView(MemberRequired):
         except TokenRefused as error:
             form.add_error(None, str(error))
             return self.page(request, form, status=422)
-        return self.page(request, TokenForm(), secret=secret)
+        return self.page(request, TokenForm(), made=secret)
 
-    def page(self, request: MemberRequest, form: TokenForm, status: int = 200, secret: str = "") -> HttpResponse:
+    def page(self, request: MemberRequest, form: TokenForm, status: int = 200, made: str = "") -> HttpResponse:
         tokens = ApiToken.objects.filter(member=request.member)
-        context = {"tokens": tokens, "form": form, "secret": secret}
+        context = {"tokens": tokens, "form": form, "secret": made}
         return render(request, "accounts/tokens.html", context, status=status)
 
 
