@@ -1,6 +1,6 @@
 from django.urls import path
 
-from specs import example_views, lint_views, rule_views, views
+from specs import access_views, example_views, lint_views, rule_views, views
 
 urlpatterns = [
     path("products/", views.ProductsView.as_view(), name="products"),
@@ -21,6 +21,8 @@ urlpatterns = [
     ),
     path("products/<slug:slug>/rules/", rule_views.RulesView.as_view(), name="product_rules"),
     path("products/<slug:slug>/rules/<uuid:pk>/delete/", rule_views.RuleDeleteView.as_view(), name="rule_delete"),
+    path("products/<slug:slug>/access/", access_views.AccessView.as_view(), name="product_access"),
+    path("products/<slug:slug>/access/why/", access_views.WhyView.as_view(), name="access_why"),
     path("products/<slug:slug>/lint/", lint_views.LintView.as_view(), name="product_lint"),
     path("products/<slug:slug>/lint/overlay/", lint_views.OverlayUploadView.as_view(), name="overlay_upload"),
     path("products/<slug:slug>/lint/overlay.yaml", lint_views.OverlayView.as_view(), name="lint_overlay"),

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from specs import api
+from specs import api, policy_api
 
 urlpatterns = [
     path("products/", api.ProductListView.as_view(), name="api_products"),
@@ -10,4 +10,6 @@ urlpatterns = [
     path("products/<slug:slug>/versions/<int:number>/diff/", api.DiffView.as_view(), name="api_diff"),
     path("products/<slug:slug>/examples/", api.ExampleListView.as_view(), name="api_examples"),
     path("products/<slug:slug>/examples/<uuid:pk>/", api.ExampleView.as_view(), name="api_example"),
+    path("products/<slug:slug>/access/", policy_api.AccessView.as_view(), name="api_access"),
+    path("products/<slug:slug>/access/why/", policy_api.WhyView.as_view(), name="api_access_why"),
 ]

@@ -75,10 +75,7 @@ class ProductRoom(OperatorRequired):
 
     def newest(self) -> SpecVersion | None:
         """The active version, else the newest that is ready, without its heavy columns."""
-        versions = self.product.versions.defer(*_HEAVY)
-        return (
-            versions.filter(status=VersionStatus.ACTIVE).first() or versions.filter(status=VersionStatus.READY).first()
-        )
+        return whitelist.newest_version(self.product)
 
     def page(self, template: str, status: int = 200, **context: Any) -> HttpResponse:
         """The template with the product and its tabs."""

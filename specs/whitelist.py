@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from django.db.models import Q, QuerySet
 
 from nlops.core.types import Decision
-from specs.models import Operation, Product, Service, SpecVersion, usual_decision
+from specs.models import Operation, Product, Service, SpecVersion, VersionStatus, usual_decision
 from specs.querysets import decisions
 
 #: Operations up to which a filtered list is shown opened.
@@ -40,6 +40,12 @@ class ServiceRow:
     def counts(self) -> list[tuple[str, int]]:
         """Decision and how many operations have it, strictest last, none left out but zeros."""
         return [(d.value, self.by_decision[d]) for d in Decision if self.by_decision[d]]
+
+
+def newest_version(product: Product) -> SpecVersion | None:
+    """The active version, else the newest that is ready, without its heavy columns."""
+    versions = product.versions.defer("source", "definitions")
+    return versions.filter(status=VersionStatus.ACTIVE).first() or versions.filter(status=VersionStatus.READY).first()
 
 
 def operations_of(version: SpecVersion, words: str = "") -> QuerySet[Operation]:
