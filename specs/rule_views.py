@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
 from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 
 from accounts.models import MemberRole
@@ -14,8 +16,9 @@ from accounts.requests import MemberRequest
 from nlops.core.rules import Condition
 from nlops.core.types import Decision, Effect
 from specs.flows import FlowError
-from specs.flows.save_rule import delete_rule, save_rule
+from specs.flows.save_rule import FIELDS, delete_rule, draft_rule, save_rule
 from specs.models import Operation, PolicyRule, Product, Service
+from specs.replaying import Change, replay
 from specs.views import ProductRoom
 
 
@@ -60,7 +63,7 @@ class RuleForm(forms.Form):
         label="Why", required=False, max_length=300, help_text="The requester and approvers read it."
     )
 
-    def __init__(self, product: Product, posted: QueryDict | None = None) -> None:
+    def __init__(self, product: Product, posted: Mapping[str, str] | None = None) -> None:
         super().__init__(posted, label_suffix="")
         services = Service.objects.filter(version__product=product).order_by("slug").values_list("slug", "name")
         self.fields["service"].choices = [("", "Any service"), *dict(services).items()]  # type: ignore[attr-defined]
@@ -76,9 +79,13 @@ class RulesView(ProductRoom):
         return self._page(RuleForm(self.product))
 
     def post(self, request: MemberRequest, slug: str) -> HttpResponse:
+        """`act=preview` saves nothing and tells what the rule would have done."""
         form = RuleForm(self.product, request.POST)
         if form.is_valid():
             try:
+                if request.POST.get("act") == "preview":
+                    draft = draft_rule(self.product, request.member, **form.cleaned_data)
+                    return self._page(form, replay=replay(self.product, Change(added=(draft,))), told=str(draft))
                 rule = save_rule(self.product, request.member, **form.cleaned_data)
             except FlowError as error:
                 form.add_error(None, str(error))
@@ -87,16 +94,55 @@ class RulesView(ProductRoom):
                 return redirect("product_rules", slug)
         return self._page(form, status=422)
 
-    def _page(self, form: RuleForm, status: int = 200) -> HttpResponse:
-        version = self.newest()
-        operations = Operation.objects.filter(version=version).only("method", "path") if version else ()
+    def _page(self, form: RuleForm, status: int = 200, **context: Any) -> HttpResponse:
         return self.page(
             "specs/rules.html",
             status,
             form=form,
             rules=PolicyRule.objects.filter(product=self.product).select_related("created_by__user"),
-            operations=operations,
+            operations=self.operations(),
+            **context,
         )
+
+    def operations(self) -> Iterable[Operation]:
+        """What a rule can be about."""
+        version = self.newest()
+        return Operation.objects.filter(version=version).only("method", "path") if version else ()
+
+
+class RuleView(RulesView):
+    """One rule: change it, take it back, and see before what that would have done."""
+
+    def get(self, request: MemberRequest, slug: str, pk: UUID) -> HttpResponse:  # type: ignore[override]
+        rule = self._rule(pk)
+        return self._rule_page(rule, RuleForm(self.product, {name: getattr(rule, name) for name in FIELDS}))
+
+    def post(self, request: MemberRequest, slug: str, pk: UUID) -> HttpResponse:  # type: ignore[override]
+        """`act`: preview, preview_delete, or nothing to save."""
+        rule, act = self._rule(pk), request.POST.get("act", "")
+        form = RuleForm(self.product, request.POST)
+        if act == "preview_delete":
+            found = replay(self.product, Change(removed=frozenset([rule.pk])))
+            return self._rule_page(rule, form, replay=found, told="Without this rule")
+        if form.is_valid():
+            try:
+                if act == "preview":
+                    draft = draft_rule(self.product, request.member, rule, **form.cleaned_data)
+                    change = Change(added=(draft,), removed=frozenset([rule.pk]))
+                    return self._rule_page(rule, form, replay=replay(self.product, change), told=str(draft))
+                saved = save_rule(self.product, request.member, rule, **form.cleaned_data)
+            except FlowError as error:
+                form.add_error(None, str(error))
+            else:
+                messages.success(request, f"From now on: {saved}.")
+                return redirect("product_rules", slug)
+        return self._rule_page(rule, form, status=422)
+
+    def _rule(self, pk: UUID) -> PolicyRule:
+        return get_object_or_404(PolicyRule, pk=pk, product=self.product)
+
+    def _rule_page(self, rule: PolicyRule, form: RuleForm, status: int = 200, **context: Any) -> HttpResponse:
+        return self.page("specs/rule.html", status, rule=rule, form=form, operations=self.operations(), **context)
 
 
 class RuleDeleteView(ProductRoom):

@@ -20,6 +20,7 @@ urlpatterns = [
         name="whitelist_service",
     ),
     path("products/<slug:slug>/rules/", rule_views.RulesView.as_view(), name="product_rules"),
+    path("products/<slug:slug>/rules/<uuid:pk>/", rule_views.RuleView.as_view(), name="product_rule"),
     path("products/<slug:slug>/rules/<uuid:pk>/delete/", rule_views.RuleDeleteView.as_view(), name="rule_delete"),
     path("products/<slug:slug>/access/", access_views.AccessView.as_view(), name="product_access"),
     path("products/<slug:slug>/access/why/", access_views.WhyView.as_view(), name="access_why"),

@@ -21,22 +21,44 @@ MAX_PATTERN = 200
 _NUMERIC = frozenset({Condition.ABOVE, Condition.BELOW})
 
 
-def save_rule(product: Product, member: Member, **fields: str) -> PolicyRule:
-    """A new rule; `fields` as the model's. Raises FlowError that names the field."""
-    rule = PolicyRule(
-        tenant_id=product.tenant_id,
-        product=product,
-        created_by=member,
-        **{name: str(value).replace("\x00", "").strip() for name, value in fields.items()},
-    )
-    _check(rule)
+#: What an operator says of a rule.
+FIELDS = ("role", "service", "effect", "operation_key", "argument", "condition", "value", "decision", "note")
+
+
+def draft_rule(product: Product, member: Member, rule: PolicyRule | None = None, **fields: str) -> PolicyRule:
+    """The rule that `save_rule` would save, checked. Raises FlowError that names the field."""
+    said = {name: str(value).replace("\x00", "").strip() for name, value in fields.items()}
+    kept = {name: getattr(rule, name) for name in FIELDS} if rule else {}
+    drafted = PolicyRule(tenant_id=product.tenant_id, product=product, created_by=member, **{**kept, **said})
+    if rule is not None:
+        drafted.pk, drafted.created_at, drafted.created_by = rule.pk, rule.created_at, rule.created_by
+    _check(drafted)
+    return drafted
+
+
+def save_rule(product: Product, member: Member, rule: PolicyRule | None = None, **fields: str) -> PolicyRule:
+    """A new rule, or `rule` changed; `fields` as the model's, those left out stay as they are.
+
+    Raises FlowError that names the field.
+    """
+    drafted = draft_rule(product, member, rule, **fields)
     with transaction.atomic():
         Product.objects.select_for_update().get(pk=product.pk)
-        if PolicyRule.objects.filter(product=product).count() >= MAX_RULES:
-            raise FlowError(f"A product has at most {MAX_RULES} rules. Take back those that are not needed any more.")
-        rule.save()
-        audit(AuditAction.POLICIES_CHANGED, product, _told(rule, "added"), member=member)
-    return rule
+        if rule is None:
+            if PolicyRule.objects.filter(product=product).count() >= MAX_RULES:
+                raise FlowError(
+                    f"A product has at most {MAX_RULES} rules. Take back those that are not needed any more."
+                )
+            drafted.save(force_insert=True)
+            told = _told(drafted, "added")
+        else:
+            before = PolicyRule.objects.filter(pk=rule.pk).first()
+            if before is None:
+                raise FlowError("This rule was taken back in the meantime. Add it as a new one.")
+            drafted.save(force_update=True)
+            told = _told(drafted, "changed") | {"before": str(before), "note_before": before.note}
+        audit(AuditAction.POLICIES_CHANGED, product, told, member=member)
+    return drafted
 
 
 def delete_rule(rule: PolicyRule, member: Member) -> None:
