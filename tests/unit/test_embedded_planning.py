@@ -406,9 +406,9 @@ def test_odd_words_do_no_harm(text: str) -> None:
 )
 def test_long_requests_are_read_quickly(words: str) -> None:
     request = "list" + (words * 4000)[:3990] + "users"
-    begin = time.perf_counter()
+    begin = time.thread_time()
     Talk().say(request)
-    assert time.perf_counter() - begin < 5  # a tenth of a second on an idle machine
+    assert time.thread_time() - begin < 5  # a tenth of a second on an idle machine
 
 
 def test_a_request_that_is_too_long_is_not_cut_but_said_so() -> None:

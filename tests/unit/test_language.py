@@ -89,9 +89,9 @@ def test_an_unknown_language_gets_the_english_sentence() -> None:
 
 @pytest.mark.parametrize("text", ["x" * 100_000, "a_b-" * 25_000, "der die " * 12_500, "가" * 100_000, "'a " * 33_000])
 def test_long_texts_are_read_quickly(text: str) -> None:
-    begin = time.perf_counter()
+    begin = time.thread_time()
     detect(text)
-    assert time.perf_counter() - begin < 2  # milliseconds on an idle machine
+    assert time.thread_time() - begin < 2  # milliseconds on an idle machine
 
 
 def test_a_request_of_names_alone_is_answered_in_the_language_of_the_words_before():

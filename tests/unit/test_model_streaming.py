@@ -385,7 +385,7 @@ def test_a_stream_without_end_is_given_up_in_time(model, scripted_server, reply)
     began = time.monotonic()
     with pytest.raises(ModelError, match="too long") as caught:
         asked(model, timeout=0.6)
-    assert time.monotonic() - began < 0.6 + 0.3
+    assert time.monotonic() - began < 2.5  # they would go on for three seconds and more
     assert caught.value.retryable
 
 
@@ -409,6 +409,6 @@ def test_who_looks_may_stop_it_and_the_connection_is_closed(model, scripted_serv
     began = time.monotonic()
     with pytest.raises(Stopped):
         model.complete(ASKED, TOOLS, Limits(on_text=stop))
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     scripted_server.will(Reply(text="ok"))
     assert model.complete(ASKED, TOOLS, Limits()).text == "ok"

@@ -118,6 +118,6 @@ def test_any_text_gets_a_verdict(text, response):
 
 @pytest.mark.parametrize("text", ["가" * 20_000, "a" * 20_000, "a, " * 7_000, "김철수가 " * 4_000, "'a" * 10_000])
 def test_long_texts_are_checked_in_linear_time(text):
-    started = time.perf_counter()
+    started = time.thread_time()
     supported(text, [USERS], "list the users")
-    assert time.perf_counter() - started < 5
+    assert time.thread_time() - started < 5
