@@ -200,6 +200,7 @@ class AuditAction(models.TextChoices):
     VERSION_ACTIVATED = "version_activated", "Activated a spec version"
     CONNECTION_CHANGED = "connection_changed", "Changed a connection"
     POLICIES_CHANGED = "policies_changed", "Changed tool policies"
+    SERVICES_CHANGED = "services_changed", "Changed services"
     EXAMPLE_CHANGED = "example_changed", "Changed an example"
     PROMPT_ADDED = "prompt_added", "Added a version of the prompt"
     PROMPT_ACTIVATED = "prompt_activated", "Activated a version of the prompt"

@@ -16,9 +16,10 @@ from cachetools import LRUCache
 from django.core.cache import cache
 
 from nlops.core import retrieval, thesaurus, wide_search, wording
-from nlops.core.retrieval import OperationIndex
+from nlops.core.retrieval import OperationIndex, amended
 from specs.models import Operation, VersionStatus
 from specs.querysets import allowed_operations, whitelist_fingerprint
+from specs.services import NO_EDITS, edits_of
 
 #: Bytes of indexes that a process keeps, as they are stored: one over 1,200 operations takes about 1 MB.
 KEPT_BYTES = 64_000_000
@@ -27,6 +28,11 @@ MAX_SHARED_BYTES = 16_000_000
 SHARED_SECONDS = 24 * 3600
 #: How much an operation counts beside its equals.
 DEPRECATED, IMPORTANT, ADVANCED = 0.8, 1.1, 0.9
+
+_READ = (
+    "method", "path", "search_text", "deprecated", "visibility",
+    "service__slug", "service__name", "version__product_id",
+)  # fmt: skip
 
 log = structlog.get_logger(__name__)
 _kept: LRUCache[str, tuple[OperationIndex, int]] = LRUCache(KEPT_BYTES, getsizeof=lambda pair: pair[1])
@@ -57,12 +63,16 @@ def whitelist_index() -> OperationIndex:
 def _built() -> tuple[OperationIndex, int]:
     """From the rows, with the bytes that it takes."""
     allowed = allowed_operations()
-    rows = Operation.objects.filter(version__status=VersionStatus.ACTIVE).values_list(
-        "pk", "version__product_id", "method", "path", "search_text", "deprecated", "visibility"
-    )
-    listed = [row for row in rows if (row[1], f"{row[2]} {row[3]}") in allowed]
-    standing = {str(row[0]): _standing(deprecated=row[5], visibility=row[6]) for row in listed}
-    index = OperationIndex([(str(row[0]), row[4]) for row in listed], standing)
+    edits = edits_of({product for product, _ in allowed})
+    rows = Operation.objects.filter(version__status=VersionStatus.ACTIVE).select_related("service", "version")
+    documents: list[tuple[str, str]] = []
+    standing: dict[str, float] = {}
+    for row in rows.only(*_READ):
+        place = edits.get(row.version.product_id, NO_EDITS).place(row)
+        if (row.version.product_id, row.key) in allowed and not place.hidden:
+            documents.append((str(row.pk), amended(row.search_text, place.name, place.synonyms)))
+            standing[str(row.pk)] = _standing(deprecated=row.deprecated, visibility=row.visibility)
+    index = OperationIndex(documents, standing)
     return index, len(pickle.dumps(index))
 
 

@@ -322,12 +322,20 @@ class PolicyRule(TenantModel):
         }  # fmt: skip
         return f"{self.argument} {words[Condition(self.condition)]} {self.value}".strip() if self.argument else ""
 
-    def is_about(self, operation: Operation, role: str) -> bool:
-        """Whether a call of the operation by a member with that role may fall under the rule."""
+    def is_about(self, operation: Operation, role: str, moved_to: str = "") -> bool:
+        """Whether a call of the operation by a member with that role may fall under the rule.
+
+        `moved_to`: slug of the service that an operator put the operation in. A rule about either service holds: to
+        move an operation makes nothing looser.
+        """
         return (
             self.product_id == operation.version.product_id
             and self.role in ("", role)
-            and (not self.service or is_part_of(operation.service.slug, self.service))
+            and (
+                not self.service
+                or is_part_of(operation.service.slug, self.service)
+                or is_part_of(moved_to, self.service)
+            )
             and self.effect in ("", operation.effect)
             and self.operation_key in ("", operation.key)
         )
@@ -335,6 +343,47 @@ class PolicyRule(TenantModel):
     def as_rule(self) -> Rule:
         """As the engine takes it."""
         return Rule(Decision(self.decision), self.argument, self.condition, self.value, self.note)
+
+
+class ServiceEdit(TenantModel):
+    """What an operator says about a service, by its slug: holds for every version. Or a service of their own."""
+
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="service_edits")
+    slug = models.SlugField(max_length=120, help_text="of the description's service, or of one made here")
+    made = models.BooleanField(default=False, help_text="by an operator: no description names it")
+    name = models.CharField(max_length=120, blank=True, help_text="empty: as in the description")
+    description = models.CharField(max_length=500, blank=True, help_text="empty: as in the description")
+    synonyms = models.CharField(max_length=500, blank=True, help_text="what people also call it, with commas between")
+    hidden = models.BooleanField(default=False, help_text="offered to nobody")
+    updated_by = models.ForeignKey(Member, null=True, on_delete=models.SET_NULL, related_name="+")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["product", "slug"], name="service_edit_once_per_service")]
+        ordering = ["slug"]
+
+    def __str__(self) -> str:
+        return self.name or self.slug
+
+
+class OperationEdit(TenantModel):
+    """What an operator says about an operation, by METHOD path: holds for every version."""
+
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="operation_edits")
+    operation_key = models.CharField(max_length=2020, help_text="METHOD path")
+    service = models.CharField(max_length=120, blank=True, help_text="slug of its service; empty: as described")
+    synonyms = models.CharField(max_length=500, blank=True, help_text="what people also call it, with commas between")
+    hidden = models.BooleanField(default=False, help_text="offered to nobody")
+    updated_by = models.ForeignKey(Member, null=True, on_delete=models.SET_NULL, related_name="+")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["product", "operation_key"], name="operation_edit_once_per_operation")
+        ]
+
+    def __str__(self) -> str:
+        return self.operation_key
 
 
 class ExampleOrigin(models.TextChoices):

@@ -18,7 +18,19 @@ from nlops.core.rules import ruling
 from nlops.core.types import Decision, Json, Tool
 from specs.ingest.closure import closure
 from specs.ingest.compile import argument_schema
-from specs.models import Connection, Operation, PolicyRule, Product, SpecVersion, ToolPolicy, VersionStatus, tool_fields
+from specs.models import (
+    Connection,
+    Operation,
+    OperationEdit,
+    PolicyRule,
+    Product,
+    ServiceEdit,
+    SpecVersion,
+    ToolPolicy,
+    VersionStatus,
+    tool_fields,
+)
+from specs.services import NO_EDITS, Edits, edits_of
 
 
 def decisions(product: Product) -> dict[str, Decision]:
@@ -40,13 +52,17 @@ def allowed_operations() -> dict[tuple[uuid.UUID, str], Decision]:
 
 
 def whitelist_fingerprint() -> str:
-    """Changes with every change of the active versions or of what the whitelists list, in the tenant in context."""
+    """Changes with the active versions, what the whitelists list and what operators say, in the tenant in context."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT concat_ws(' ', current_setting('nlops.tenant'),"
             " (SELECT string_agg(id::text, ' ' ORDER BY id) FROM specs_specversion WHERE status = %s),"
             " (SELECT sum(hashtextextended(product_id || operation_key, 0)) FROM specs_toolpolicy"
-            " WHERE decision <> %s))",
+            " WHERE decision <> %s),"
+            " (SELECT sum(hashtextextended(product_id || slug || name || synonyms || hidden, 1))"
+            " FROM specs_serviceedit),"
+            " (SELECT sum(hashtextextended(product_id || operation_key || service || '/' || synonyms || hidden, 2))"
+            " FROM specs_operationedit))",
             [VersionStatus.ACTIVE, Decision.DENY],
         )
         return str(cursor.fetchone()[0])
@@ -74,7 +90,7 @@ def tools(operation_ids: Sequence[str], role: str = "") -> list[Tool]:
     compiled = _compiled(current_tenant(), operation_ids)
     keys = {one.operation.key for one in compiled.values()}
     products = {one.operation.version.product_id for one in compiled.values()}
-    allowed, rules = _decisions_now(list(products), list(keys))
+    now = _decisions_now(list(products), list(keys))
     found: dict[str, Tool] = {}
     for key in operation_ids:
         if key not in compiled:
@@ -84,38 +100,67 @@ def tools(operation_ids: Sequence[str], role: str = "") -> list[Tool]:
         while name in found:
             count += 1
             name = f"{tool.name[:60]}_{count}"
-        decision = allowed.get((operation.version.product_id, operation.key), Decision.DENY)
-        held = tuple(rule.as_rule() for rule in rules if rule.is_about(operation, role))
+        product = operation.version.product_id
+        edits = now.edits.get(product, NO_EDITS)
+        place, moved_to = edits.place(operation), edits.moved_to(operation.key)
+        decision = now.allowed.get((product, operation.key), Decision.DENY)
+        held = tuple(rule.as_rule() for rule in now.rules if rule.is_about(operation, role, moved_to))
         always = [rule.decision for rule in held if not rule.argument]
-        decision = max([decision, *always], key=lambda one: one.strictness)
-        found[name] = replace(tool, name=name, decision=decision, rules=tuple(rule for rule in held if rule.argument))
+        decision = Decision.DENY if place.hidden else max([decision, *always], key=lambda one: one.strictness)
+        found[name] = replace(
+            tool,
+            name=name,
+            service=place.name,
+            synonyms=place.synonyms,
+            decision=decision,
+            rules=tuple(rule for rule in held if rule.argument),
+        )
     return list(found.values())
 
 
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """What the tables say at this moment."""
+
+    allowed: dict[tuple[uuid.UUID, str], Decision]
+    rules: list[PolicyRule]
+    edits: dict[uuid.UUID, Edits]
+
+
 _POLICIES = (
-    "SELECT product_id, operation_key, decision, NULL FROM specs_toolpolicy"
+    "SELECT product_id, 'policy', operation_key, json_build_object('decision', decision) FROM specs_toolpolicy"
     " WHERE product_id = ANY(%s) AND operation_key = ANY(%s)"
-    " UNION ALL SELECT product_id, operation_key, decision, json_build_object('role', role, 'service', service,"
-    " 'effect', effect, 'argument', argument, 'condition', condition, 'value', value, 'note', note)"
-    " FROM specs_policyrule WHERE product_id = ANY(%s)"
+    " UNION ALL SELECT product_id, 'rule', operation_key, json_build_object('role', role, 'service', service,"
+    " 'effect', effect, 'argument', argument, 'condition', condition, 'value', value, 'note', note,"
+    " 'decision', decision) FROM specs_policyrule WHERE product_id = ANY(%s)"
+    " UNION ALL SELECT product_id, 'service', slug, json_build_object('name', name, 'synonyms', synonyms,"
+    " 'hidden', hidden) FROM specs_serviceedit WHERE product_id = ANY(%s)"
+    " UNION ALL SELECT product_id, 'operation', operation_key, json_build_object('service', service,"
+    " 'synonyms', synonyms, 'hidden', hidden) FROM specs_operationedit"
+    " WHERE product_id = ANY(%s) AND operation_key = ANY(%s)"
 )
 
 
-def _decisions_now(
-    products: list[uuid.UUID], keys: list[str]
-) -> tuple[dict[tuple[uuid.UUID, str], Decision], list[PolicyRule]]:
-    """What the policies and the rules say of these operations; in SQL because every step of every run asks."""
-    decided: dict[tuple[uuid.UUID, str], Decision] = {}
+def _decisions_now(products: list[uuid.UUID], keys: list[str]) -> _Now:
+    """What operators say of these operations; in SQL and in one trip because every step of every run asks."""
+    allowed: dict[tuple[uuid.UUID, str], Decision] = {}
     rules: list[PolicyRule] = []
+    services: dict[uuid.UUID, dict[str, ServiceEdit]] = {}
+    operations: dict[uuid.UUID, dict[str, OperationEdit]] = {}
     with connection.cursor() as cursor:
-        cursor.execute(_POLICIES, [products, keys, products])
-        for product, key, decision, rule in cursor.fetchall():
-            if rule is None:
-                decided[product, key] = Decision(decision)
+        cursor.execute(_POLICIES, [products, keys, products, products, products, keys])
+        for product, kind, key, told in cursor.fetchall():
+            row = json.loads(told) if isinstance(told, str) else told
+            if kind == "policy":
+                allowed[product, key] = Decision(row["decision"])
+            elif kind == "rule":
+                rules.append(PolicyRule(product_id=product, operation_key=key, **row))
+            elif kind == "service":
+                services.setdefault(product, {})[key] = ServiceEdit(slug=key, **row)
             else:
-                found = json.loads(rule) if isinstance(rule, str) else rule
-                rules.append(PolicyRule(product_id=product, operation_key=key, decision=decision, **found))
-    return decided, rules
+                operations.setdefault(product, {})[key] = OperationEdit(operation_key=key, **row)
+    edits = {one: Edits(services.get(one, {}), operations.get(one, {})) for one in {*services, *operations}}
+    return _Now(allowed, rules, edits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +214,15 @@ def whitelisted_tools() -> list[Tool]:
     The argument schemas are without their $defs.
     """
     allowed = allowed_operations()
+    edits = edits_of({product for product, _ in allowed})
+    found: list[Tool] = []
     rows = _as_rows(Operation.objects.filter(version__status=VersionStatus.ACTIVE))
-    found = [_as_tool(operation, operation.schema, allowed) for operation in rows.order_by("version", "position")]
-    return [tool for tool in found if tool.decision is not Decision.DENY]
+    for operation in rows.order_by("version", "position"):
+        place = edits.get(operation.version.product_id, NO_EDITS).place(operation)
+        tool = _as_tool(operation, operation.schema, allowed)
+        if tool.decision is not Decision.DENY and not place.hidden:
+            found.append(replace(tool, service=place.name, synonyms=place.synonyms))
+    return found
 
 
 def _as_rows(operations: QuerySet[Operation]) -> QuerySet[Operation]:

@@ -17,8 +17,9 @@ from nlops.core.rules import Condition
 from nlops.core.types import Decision, Effect
 from specs.flows import FlowError
 from specs.flows.save_rule import FIELDS, delete_rule, draft_rule, save_rule
-from specs.models import Operation, PolicyRule, Product, Service
+from specs.models import Operation, PolicyRule, Product
 from specs.replaying import Change, replay
+from specs.services import all_services
 from specs.views import ProductRoom
 
 
@@ -65,8 +66,7 @@ class RuleForm(forms.Form):
 
     def __init__(self, product: Product, posted: Mapping[str, str] | None = None) -> None:
         super().__init__(posted, label_suffix="")
-        services = Service.objects.filter(version__product=product).order_by("slug").values_list("slug", "name")
-        self.fields["service"].choices = [("", "Any service"), *dict(services).items()]  # type: ignore[attr-defined]
+        self.fields["service"].choices = [("", "Any service"), *all_services(product).items()]  # type: ignore[attr-defined]
         self.fields["operation_key"].widget.attrs["list"] = "operations"
 
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from specs import access_views, example_views, lint_views, rule_views, views
+from specs import access_views, example_views, lint_views, rule_views, service_views, views
 
 urlpatterns = [
     path("products/", views.ProductsView.as_view(), name="products"),
@@ -15,7 +15,7 @@ urlpatterns = [
     path("products/<slug:slug>/whitelist/", views.WhitelistView.as_view(), name="product_whitelist"),
     path("products/<slug:slug>/whitelist/all/", views.WhitelistAllView.as_view(), name="whitelist_all"),
     path(
-        "products/<slug:slug>/whitelist/<uuid:service>/",
+        "products/<slug:slug>/whitelist/<slug:service>/",
         views.WhitelistServiceView.as_view(),
         name="whitelist_service",
     ),
@@ -24,6 +24,13 @@ urlpatterns = [
     path("products/<slug:slug>/rules/<uuid:pk>/delete/", rule_views.RuleDeleteView.as_view(), name="rule_delete"),
     path("products/<slug:slug>/access/", access_views.AccessView.as_view(), name="product_access"),
     path("products/<slug:slug>/access/why/", access_views.WhyView.as_view(), name="access_why"),
+    path("products/<slug:slug>/services/", service_views.ServicesView.as_view(), name="product_services"),
+    path("products/<slug:slug>/services/<slug:service>/", service_views.ServiceView.as_view(), name="product_service"),
+    path(
+        "products/<slug:slug>/services/<slug:service>/operations/",
+        service_views.ServiceOperationsView.as_view(),
+        name="service_operations",
+    ),
     path("products/<slug:slug>/lint/", lint_views.LintView.as_view(), name="product_lint"),
     path("products/<slug:slug>/lint/overlay/", lint_views.OverlayUploadView.as_view(), name="overlay_upload"),
     path("products/<slug:slug>/lint/overlay.yaml", lint_views.OverlayView.as_view(), name="lint_overlay"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Any
-from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -29,7 +28,8 @@ from specs.flows.set_policy import set_policies
 from specs.flows.upload_version import upload_files
 from specs.forms import ConnectionForm, ProductForm, UploadForm, guess_connection, servers_of
 from specs.ingest.diff import Kind
-from specs.models import LEARNT, Connection, Product, Service, SpecVersion, VersionStatus
+from specs.models import LEARNT, Connection, Product, SpecVersion, VersionStatus
+from specs.services import edits_to
 from specs.versions import compared_with, diff_of, impact_of
 
 _HEAVY = ("source", "definitions")
@@ -298,11 +298,12 @@ class WhitelistView(ProductRoom):
         if not request.htmx:
             messages.success(request, "Saved.")
             return redirect("product_whitelist", slug)
-        touched = {operation.service_id for operation in operations}
+        edits = edits_to(self.product)
+        touched = {edits.place(operation).slug for operation in operations}
         rows = whitelist.service_rows(self.product, version) if version else []
         return self.page(
             "specs/whitelist.html#saved",
-            changed=[row for row in rows if row.service.pk in touched],
+            changed=[row for row in rows if row.service.slug in touched],
             totals=whitelist.totals(self.product, version) if version else {},
         )
 
@@ -310,9 +311,12 @@ class WhitelistView(ProductRoom):
 class WhitelistServiceView(ProductRoom):
     """The rows of one service, loaded when it is opened."""
 
-    def get(self, request: MemberRequest, slug: str, service: UUID) -> HttpResponse:
-        found = get_object_or_404(Service.objects.select_related("version"), pk=service, version__product=self.product)
-        operations = whitelist.operations_of(found.version, request.GET.get("q", "")).filter(service=found)
+    def get(self, request: MemberRequest, slug: str, service: str) -> HttpResponse:
+        version = self.newest()
+        words = request.GET.get("q", "")
+        operations = whitelist.operations_in(self.product, version, service, words) if version else []
+        if not operations:
+            raise Http404
         rows = whitelist.operation_rows(self.product, operations)
         return self.page("specs/whitelist.html#operations", rows=rows, decisions=list(Decision))
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from django.db.models import Q, QuerySet
 
 from nlops.core.types import Decision
-from specs.models import Operation, Product, Service, SpecVersion, VersionStatus, usual_decision
+from specs.models import Operation, Product, SpecVersion, VersionStatus, usual_decision
 from specs.querysets import decisions
+from specs.services import Place, edits_to, services_of
 
 #: Operations up to which a filtered list is shown opened.
 OPENED = 60
@@ -30,7 +31,7 @@ class OperationRow:
 class ServiceRow:
     """A service with its operations counted."""
 
-    service: Service
+    service: Place
     total: int = 0
     by_decision: Counter[str] = field(default_factory=Counter)
     #: filled where the service is shown opened
@@ -63,23 +64,29 @@ def operations_of(version: SpecVersion, words: str = "") -> QuerySet[Operation]:
 
 
 def service_rows(product: Product, version: SpecVersion, words: str = "", opened: str = "") -> list[ServiceRow]:
-    """The services that have matching operations; `opened` (a slug) and short filtered lists come with rows."""
-    policy = decisions(product)
+    """The services with matching operations, as operators named them; `opened` and short lists come with rows."""
+    policy, edits = decisions(product), edits_to(product)
     operations = list(operations_of(version, words))
-    services: dict[object, ServiceRow] = {}
+    services = {place.slug: ServiceRow(place) for place in services_of(product, version)}
     for operation in operations:
-        row = services.setdefault(operation.service_id, ServiceRow(operation.service))
+        row = services[edits.place(operation).slug]
         row.total += 1
         row.by_decision[policy.get(operation.key, Decision.DENY)] += 1
-        if (words and len(operations) <= OPENED) or operation.service.slug == opened:
+        if (words and len(operations) <= OPENED) or row.service.slug == opened:
             row.rows = [*(row.rows or []), _row(operation, policy)]
-    return sorted(services.values(), key=lambda row: row.service.position)
+    return [row for row in services.values() if row.total]
 
 
 def operation_rows(product: Product, operations: Iterable[Operation]) -> list[OperationRow]:
     """The operations with what the policy says of each."""
     policy = decisions(product)
     return [_row(operation, policy) for operation in operations]
+
+
+def operations_in(product: Product, version: SpecVersion, slug: str, words: str = "") -> list[Operation]:
+    """Those of `operations_of` that stand in the service."""
+    edits = edits_to(product)
+    return [one for one in operations_of(version, words) if edits.place(one).slug == slug]
 
 
 def totals(product: Product, version: SpecVersion) -> Counter[str]:

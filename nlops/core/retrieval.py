@@ -31,6 +31,8 @@ _METHOD_GROUPS: Final = {
 }
 #: Segments of a path that name no thing.
 _NO_NOUN: Final = re.compile(r"(?:api|rest|v\d+(?:\.\d+)*|\d{4}-\d{2}-\d{2}|public|json|\d+)", re.IGNORECASE)
+#: Lines of an operation's text; what is no such text has fewer.
+_LINES: Final = 7
 #: Operations that are looked at more closely, for each one that is wanted.
 _SHORTLIST: Final = 60
 
@@ -45,6 +47,7 @@ def document(
     service: str = "",
     parameters: Iterable[str] = (),
     hints: str = "",
+    synonyms: str = "",
 ) -> str:
     """The text under which an operation is found, one aspect a line.
 
@@ -56,13 +59,27 @@ def document(
         f"{method.upper()} {path}".strip(),
         summary,
         summary,
-        " ".join(split_name(name)),
+        " ".join((*split_name(name), *_listed(synonyms))),
         service,
         sentence if sentence != summary else "",
         " ".join(" ".join(split_name(parameter)) for parameter in parameters),
         hints,
     )
     return "\n".join(" ".join(line.split())[:600] for line in lines)
+
+
+def amended(text: str, service: str, synonyms: str) -> str:
+    """A text that `document` made, with another service's name and with what people also call it."""
+    lines = text.split("\n")
+    if len(lines) < _LINES:
+        return text
+    lines[3] = " ".join((lines[3], *_listed(synonyms)))
+    lines[4] = " ".join(service.split())
+    return "\n".join(lines)
+
+
+def _listed(synonyms: str) -> list[str]:
+    return synonyms.replace(",", " ").split()
 
 
 def first_sentence(text: str) -> str:
@@ -107,7 +124,7 @@ class Profile:
 def profile(name: str, text: str) -> Profile:
     """Read a text that `document` made; any other text is taken as words only."""
     lines = text.split("\n")
-    if not _FIRST_LINE.fullmatch(lines[0]) or len(lines) < 7:
+    if not _FIRST_LINE.fullmatch(lines[0]) or len(lines) < _LINES:
         lines = ["", text.replace("\n", " "), "", "", "", "", ""]
     method, _, path = lines[0].partition(" ")
     segments = [part for part in path.split("/") if part]
@@ -351,7 +368,7 @@ class OperationIndex:
 def _service(text: str) -> str:
     """The name of the service in a text that `document` made."""
     lines = text.split("\n")
-    return lines[4] if len(lines) > 6 else ""
+    return lines[4] if len(lines) >= _LINES else ""
 
 
 #: A ranking is flat whose tenth is worth more than this share of its first, unless both searches begin alike.

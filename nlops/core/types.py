@@ -173,6 +173,8 @@ class Tool(Storable):
     summary: str = ""
     #: the service (logical group) that it belongs to
     service: str = ""
+    #: what people also call it or what it is about, words with commas between
+    synonyms: str = ""
     #: the product that it belongs to
     product: str = ""
     #: what it does to the product

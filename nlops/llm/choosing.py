@@ -56,6 +56,7 @@ def _document(tool: Tool) -> str:
         description=tool.description,
         service=tool.service,
         parameters=tool.properties,
+        synonyms=tool.synonyms,
     )
 
 

@@ -73,5 +73,10 @@ def tool_definition(tool: Tool) -> dict[str, Any]:
     }
     return {
         "type": "function",
-        "function": {"name": tool.name, "description": tool.description[:MAX_DESCRIPTION], "parameters": parameters},
+        "function": {"name": tool.name, "description": _description(tool), "parameters": parameters},
     }
+
+
+def _description(tool: Tool) -> str:
+    also = f"\nAlso called: {tool.synonyms}." if tool.synonyms else ""
+    return tool.description[: MAX_DESCRIPTION - len(also)] + also

@@ -15,7 +15,7 @@ from accounts.audit import audit
 from accounts.models import AuditAction, Member
 from nlops.core.types import Decision
 from specs.flows import FlowError
-from specs.models import DEFAULT_DECISIONS, Example, PolicyRule, Product, SpecVersion, ToolPolicy, VersionStatus
+from specs.models import DEFAULT_DECISIONS, Example, OperationEdit, PolicyRule, Product, SpecVersion, ToolPolicy, VersionStatus
 from specs.versions import diff_of
 
 _REASONS = {
@@ -65,6 +65,7 @@ def _carry(before: SpecVersion, after: SpecVersion, carry_renames: bool) -> dict
                 policies[key] = _copied(policies[was], key)
                 changed[key] = policies[key].decision
         _carry_rules(after.product, diff.renames)
+        _carry_edits(after.product, diff.renames)
         _carry_examples(after.product, diff.renames)
     for one in diff.operations:
         policy = policies.get(one.key)
@@ -97,6 +98,15 @@ def _carry_rules(product: Product, renames: dict[str, str]) -> None:
         rule.pk, rule.operation_key = uuid.uuid4(), renames[rule.operation_key]
         if tuple(getattr(rule, name) for name in _RULE) not in has:
             rule.save(force_insert=True)
+
+
+def _carry_edits(product: Product, renames: dict[str, str]) -> None:
+    """Copies for the new paths; where an operator said something about the new one already, that holds."""
+    has = set(OperationEdit.objects.filter(product=product).values_list("operation_key", flat=True))
+    for edit in OperationEdit.objects.filter(product=product, operation_key__in=renames):
+        edit.pk, edit.operation_key = uuid.uuid4(), renames[edit.operation_key]
+        if edit.operation_key not in has:
+            edit.save(force_insert=True)
 
 
 def _carry_examples(product: Product, renames: dict[str, str]) -> None:

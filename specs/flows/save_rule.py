@@ -12,7 +12,8 @@ from accounts.models import AuditAction, Member, MemberRole
 from nlops.core.rules import Condition
 from nlops.core.types import Decision, Effect
 from specs.flows import FlowError
-from specs.models import Operation, PolicyRule, Product, Service
+from specs.models import Operation, PolicyRule, Product
+from specs.services import is_service
 
 #: Rules of a product, each looked at in every step.
 MAX_RULES = 200
@@ -83,7 +84,7 @@ def _check(rule: PolicyRule) -> None:
         if not Operation.objects.filter(version__product=rule.product, method=method.upper(), path=path).exists():
             raise FlowError(f"Operation: {rule.product} has no {rule.operation_key}; write it as DELETE /users/{{id}}.")
         rule.operation_key = f"{method.upper()} {path}"
-    if rule.service and not Service.objects.filter(version__product=rule.product, slug=rule.service).exists():
+    if rule.service and not is_service(rule.product, rule.service):
         raise FlowError(f"Service: {rule.product} has no service {rule.service}.")
     if bool(rule.argument) != bool(rule.condition):
         raise FlowError("Argument: give both the name of the argument and a condition, or neither.")
