@@ -10,8 +10,9 @@ from accounts.models import Member, MemberRole, Mode
 from accounts.modes import ModeNow, mode_now
 from nlops.core.rules import applies, ruling
 from nlops.core.types import Decision, Effect, Json
-from specs.models import Operation, PolicyRule, Product, Service, SpecVersion, ToolPolicy
+from specs.models import Operation, PolicyRule, Product, SpecVersion, ToolPolicy
 from specs.querysets import decisions
+from specs.services import Edits, Place, edits_to
 from specs.whitelist import operations_of
 
 
@@ -26,10 +27,14 @@ class Access:
     rule: PolicyRule | None = None
     #: rules that make it stricter for some values of an argument
     conditional: tuple[PolicyRule, ...] = ()
+    #: whether an operator hid it, which denies it
+    hidden: bool = False
 
     @property
     def because(self) -> str:
         """What decides, in words."""
+        if self.hidden:
+            return "hidden"
         if self.rule is not None:
             return f"rule “{self.rule.subject}”"
         return "whitelist" if self.is_listed else "not listed"
@@ -55,6 +60,7 @@ class AccessRow:
     """An operation with what each role may do with it."""
 
     operation: Operation
+    place: Place
     by_role: Mapping[MemberRole, Access]
 
     @property
@@ -70,7 +76,7 @@ class AccessRow:
 class ServiceAccess:
     """A service with the decisions counted for each role."""
 
-    service: Service
+    service: Place
     total: int = 0
     by_role: dict[MemberRole, Counter[Decision]] = field(
         default_factory=lambda: {role: Counter() for role in MemberRole}
@@ -106,13 +112,12 @@ def access_rows(product: Product, version: SpecVersion, wanted: Wanted | None = 
     """The operations of the version that are asked for, in their order, each with what the roles may do."""
     wanted = wanted or Wanted()
     found = operations_of(version, wanted.words)
-    if wanted.service:
-        found = found.filter(service__slug=wanted.service)
     if wanted.effect:
         found = found.filter(effect=wanted.effect)
-    listed = decisions(product)
+    listed, edits = decisions(product), edits_to(product)
     rules = list(PolicyRule.objects.filter(product=product))
-    rows = [_row(operation, listed, rules) for operation in _of(version, found)]
+    rows = [_row(operation, listed, rules, edits) for operation in _of(version, found)]
+    rows = [row for row in rows if wanted.service in ("", row.place.slug)]
     if not wanted.decision:
         return rows
     roles = [MemberRole(wanted.role)] if wanted.role in MemberRole.values else list(MemberRole)
@@ -120,14 +125,14 @@ def access_rows(product: Product, version: SpecVersion, wanted: Wanted | None = 
 
 
 def by_service(rows: Iterable[AccessRow]) -> list[ServiceAccess]:
-    """The rows counted, in the order of the services."""
-    services: dict[object, ServiceAccess] = {}
+    """The rows counted, in the order in which the services come first."""
+    services: dict[str, ServiceAccess] = {}
     for row in rows:
-        counted = services.setdefault(row.operation.service_id, ServiceAccess(row.operation.service))
+        counted = services.setdefault(row.place.slug, ServiceAccess(row.place))
         counted.total += 1
         for role, access in row.by_role.items():
             counted.by_role[role][access.decision] += 1
-    return sorted(services.values(), key=lambda one: one.service.position)
+    return list(services.values())
 
 
 def _of(version: SpecVersion, operations: Iterable[Operation]) -> Iterable[Operation]:
@@ -136,12 +141,15 @@ def _of(version: SpecVersion, operations: Iterable[Operation]) -> Iterable[Opera
         yield operation
 
 
-def _row(operation: Operation, listed: Mapping[str, Decision], rules: Sequence[PolicyRule]) -> AccessRow:
-    about = [rule for rule in rules if rule.is_about(operation, rule.role)]
+def _row(operation: Operation, listed: Mapping[str, Decision], rules: Sequence[PolicyRule], edits: Edits) -> AccessRow:
+    place, moved_to = edits.place(operation), edits.moved_to(operation.key)
+    about = [rule for rule in rules if rule.is_about(operation, rule.role, moved_to)]
     base = listed.get(operation.key)
     # Most operations have no rule: what holds for one role holds for all of them, then.
     same = None if about else Access(base or Decision.DENY, base is not None)
-    return AccessRow(operation, {role: same or _access(base, about, role) for role in MemberRole})
+    if place.hidden:
+        same = Access(Decision.DENY, base is not None, hidden=True)
+    return AccessRow(operation, place, {role: same or _access(base, about, role) for role in MemberRole})
 
 
 def _access(base: Decision | None, rules: Iterable[PolicyRule], role: str) -> Access:
@@ -193,12 +201,18 @@ def why(operation: Operation, member: Member, values: Mapping[str, Json] | None 
     """
     known = dict(values or {})
     product, requester = operation.version.product, member.user.email
+    edits = edits_to(product)
     policy = ToolPolicy.objects.filter(product=product, operation_key=operation.key).select_related("updated_by__user")
     rules = [
         rule for rule in PolicyRule.objects.filter(product=product).select_related("created_by__user")
-        if rule.is_about(operation, member.role)
+        if rule.is_about(operation, member.role, edits.moved_to(operation.key))
     ]  # fmt: skip
-    grounds = [*_of_mode(operation, mode_now(member.tenant)), *_of_member(member), _of_whitelist(policy.first())]
+    grounds = [
+        *_of_mode(operation, mode_now(member.tenant)),
+        *_of_member(member),
+        *_of_place(edits.place(operation)),
+        _of_whitelist(policy.first()),
+    ]
     base = grounds[-1].decision or Decision.DENY
     grounds += [_of_rule(rule, base, known, requester) for rule in rules]
     decision = max((g.decision for g in grounds if g.decision is not None), key=lambda one: one.strictness)
@@ -228,6 +242,12 @@ def _of_member(member: Member) -> list[Ground]:
     if member.is_active:
         return []
     return [Ground("Membership", f"The membership of {member} has ended.", Decision.DENY)]
+
+
+def _of_place(place: Place) -> list[Ground]:
+    if not place.hidden:
+        return []
+    return [Ground("Services", "An operator hid it or its service: it is offered to nobody.", Decision.DENY)]
 
 
 def _of_whitelist(policy: ToolPolicy | None) -> Ground:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from specs import api, policy_api
+from specs import api, policy_api, service_api
 
 urlpatterns = [
     path("products/", api.ProductListView.as_view(), name="api_products"),
@@ -12,4 +12,14 @@ urlpatterns = [
     path("products/<slug:slug>/examples/<uuid:pk>/", api.ExampleView.as_view(), name="api_example"),
     path("products/<slug:slug>/access/", policy_api.AccessView.as_view(), name="api_access"),
     path("products/<slug:slug>/access/why/", policy_api.WhyView.as_view(), name="api_access_why"),
+    path("products/<slug:slug>/services/", service_api.ServiceListView.as_view(), name="api_services"),
+    path("products/<slug:slug>/services/<slug:service>/", service_api.ServiceView.as_view(), name="api_service"),
+    path("products/<slug:slug>/operations/", service_api.OperationsView.as_view(), name="api_operations"),
+    path("products/<slug:slug>/overlay/", service_api.OverlayView.as_view(), name="api_overlay"),
+    path("products/<slug:slug>/versions/<int:number>/lint/", service_api.LintView.as_view(), name="api_lint"),
+    path(
+        "products/<slug:slug>/versions/<int:number>/lint/overlay.yaml",
+        service_api.LintOverlayView.as_view(),
+        name="api_lint_overlay",
+    ),
 ]

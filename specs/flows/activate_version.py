@@ -15,7 +15,16 @@ from accounts.audit import audit
 from accounts.models import AuditAction, Member
 from nlops.core.types import Decision
 from specs.flows import FlowError
-from specs.models import DEFAULT_DECISIONS, Example, OperationEdit, PolicyRule, Product, SpecVersion, ToolPolicy, VersionStatus
+from specs.models import (
+    DEFAULT_DECISIONS,
+    Example,
+    OperationEdit,
+    PolicyRule,
+    Product,
+    SpecVersion,
+    ToolPolicy,
+    VersionStatus,
+)
 from specs.versions import diff_of
 
 _REASONS = {

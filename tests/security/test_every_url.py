@@ -70,7 +70,7 @@ class Real:
         known = {
             "slug:slug": self.product.slug, "int:number": 1, "str:key": self.call.key, "slug:act": "cancel",
             "path:key": self.call.key,
-            "uuid:service": Service.objects.get().pk,
+            "slug:service": Service.objects.get().slug,
         }  # fmt: skip
         known["uuid:pk"] = self._pk(route)
         known["int:number"] = self.prompt.number if route.startswith(("prompts", "api/v1/prompts")) else 1
