@@ -14,6 +14,7 @@ from nlops.core.rules import ruling
 from nlops.core.types import Decision, Effect, Json, Rule
 from specs.models import Operation, PolicyRule, Product
 from specs.querysets import decisions
+from specs.services import Edits, edits_to
 
 #: Days that are looked back.
 DAYS = 7
@@ -115,10 +116,12 @@ def replay(product: Product, change: Change) -> Replay:
     since = timezone.now() - timedelta(days=DAYS)
     listed = decisions(product)
     rules = list(PolicyRule.objects.filter(product=product))
-    now = _Rulebook(listed, rules)
+    edits = edits_to(product)
+    now = _Rulebook(listed, rules, edits)
     then = _Rulebook(
         {key: found for key, found in {**listed, **change.policies}.items() if found is not None},
         [*(rule for rule in rules if rule.pk not in change.removed), *change.added],
+        edits,
     )
     moves: Counter[tuple[Decision, Decision]] = Counter()
     changed: list[Changed] = []
@@ -139,8 +142,8 @@ def _strictness(pair: tuple[Decision, Decision]) -> tuple[int, int]:
 class _Rulebook:
     """Policies and rules, as they are or would be."""
 
-    def __init__(self, policies: Mapping[str, Decision], rules: Sequence[PolicyRule]) -> None:
-        self._policies, self._rules = policies, rules
+    def __init__(self, policies: Mapping[str, Decision], rules: Sequence[PolicyRule], edits: Edits) -> None:
+        self._policies, self._rules, self._edits = policies, rules, edits
         #: (operation, role) to the whitelist's decision and the rules about it
         self._about: dict[tuple[uuid.UUID, str], tuple[Decision, tuple[Rule, ...]]] = {}
 
@@ -148,8 +151,11 @@ class _Rulebook:
         """As `nlops.core.checkpoints.before_call` decides: policy, rules, and values that came from an answer."""
         key = (call.operation.pk, call.role)
         if key not in self._about:
-            held = tuple(rule.as_rule() for rule in self._rules if rule.is_about(call.operation, call.role))
-            self._about[key] = self._policies.get(call.operation.key, Decision.DENY), held
+            moved_to = self._edits.moved_to(call.operation.key)
+            about = tuple(rule.as_rule() for rule in self._rules if rule.is_about(call.operation, call.role, moved_to))
+            is_hidden = self._edits.place(call.operation).hidden
+            policy = Decision.DENY if is_hidden else self._policies.get(call.operation.key, Decision.DENY)
+            self._about[key] = policy, about
         base, held = self._about[key]
         found = ruling(base, held, dict(call.arguments), call.requester).decision
         if call.returned and call.operation.effect != Effect.READ and found is Decision.ALLOW:
