@@ -13,7 +13,7 @@ from nlops.core.types import Decision, Effect, Json
 from specs.models import Operation, PolicyRule, Product, SpecVersion, ToolPolicy
 from specs.querysets import decisions
 from specs.services import Edits, Place, edits_to
-from specs.whitelist import operations_of
+from specs.whitelist import Wanted, operations_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,26 +86,6 @@ class ServiceAccess:
     def counts(self) -> list[list[tuple[str, int]]]:
         """For each role: decision and number of operations, loosest first, no zeros."""
         return [[(d.value, counter[d]) for d in Decision if counter[d]] for counter in self.by_role.values()]
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which operations of a version are asked for; what is empty leaves nothing out."""
-
-    #: all of them in name, path or summary
-    words: str = ""
-    #: slug of a service
-    service: str = ""
-    effect: str = ""
-    #: a decision …
-    decision: str = ""
-    #: … for this role; empty: for any
-    role: str = ""
-
-    @property
-    def is_everything(self) -> bool:
-        """Whether nothing is left out."""
-        return not (self.words or self.service or self.effect or self.decision)
 
 
 def access_rows(product: Product, version: SpecVersion, wanted: Wanted | None = None) -> list[AccessRow]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
-
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpResponse
@@ -12,26 +9,15 @@ from django.http import HttpResponse
 from accounts.models import Member, MemberRole
 from accounts.requests import MemberRequest
 from nlops.core.types import Decision, Effect
-from specs.access import Wanted, access_rows, by_service, why
+from specs.access import access_rows, by_service, why
 from specs.models import Operation, SpecVersion
 from specs.views import ProductRoom
-from specs.whitelist import newest_version
+from specs.whitelist import newest_version, wanted_of
 
 #: Operations on a page.
 PAGE = 50
 #: Query parameters that are values of arguments begin with it.
 VALUE = "value-"
-
-
-def wanted_of(query: Any) -> Wanted:
-    """What a query string asks for; what is no such thing is left out."""
-    known: dict[str, Collection[str]] = {"effect": list(Effect), "decision": list(Decision), "role": MemberRole.values}
-    chosen = {name: query.get(name, "") for name in known}
-    return Wanted(
-        words=query.get("q", "").strip(),
-        service=query.get("service", ""),
-        **{name: value for name, value in chosen.items() if value in known[name]},
-    )
 
 
 def operation_named(version: SpecVersion | None, key: str) -> Operation | None:
@@ -56,7 +42,7 @@ class AccessView(ProductRoom):
         version = newest_version(self.product)
         if version is None:
             return self.page("specs/access.html", version=None)
-        wanted = wanted_of(request.GET)
+        wanted = wanted_of(request.GET.dict())
         rows = access_rows(self.product, version, wanted)
         return self.page(
             "specs/access.html",

@@ -54,7 +54,7 @@ class ServicesView(ProductRoom):
     def get(self, request: MemberRequest, slug: str) -> HttpResponse:
         version = self.newest()
         words = request.GET.get("q", "").strip()
-        rows = whitelist.service_rows(self.product, version, words) if version else []
+        rows = whitelist.service_rows(self.product, version, whitelist.Wanted(words)) if version else []
         return self.page("specs/services.html", version=version, services=rows, words=words)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from django.contrib import messages
@@ -17,7 +17,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from accounts.context import tenant_context
 from accounts.permissions import OperatorRequired
 from accounts.requests import MemberRequest
-from nlops.core.types import Decision
+from nlops.core.types import Decision, Effect
 from specs import whitelist
 from specs.flows import FlowError
 from specs.flows.activate_version import activate_version
@@ -29,6 +29,7 @@ from specs.flows.upload_version import upload_files
 from specs.forms import ConnectionForm, ProductForm, UploadForm, guess_connection, servers_of
 from specs.ingest.diff import Kind
 from specs.models import LEARNT, Connection, Product, SpecVersion, VersionStatus
+from specs.replaying import Change, replay
 from specs.services import edits_to
 from specs.versions import compared_with, diff_of, impact_of
 
@@ -273,16 +274,19 @@ class WhitelistView(ProductRoom):
     tab = "whitelist"
 
     def get(self, request: MemberRequest, slug: str) -> HttpResponse:
-        words, opened = request.GET.get("q", "").strip(), request.GET.get("service", "")
         version = self.newest()
         if version is None:
             return self.page("specs/whitelist.html", version=None)
+        wanted = whitelist.wanted_of(request.GET.dict())
+        services = whitelist.service_rows(self.product, version, wanted)
         context: dict[str, Any] = {
             "version": version,
-            "words": words,
-            "services": whitelist.service_rows(self.product, version, words, opened),
+            "wanted": wanted,
+            "services": services,
+            "found": sum(row.total for row in services),
             "totals": whitelist.totals(self.product, version),
             "decisions": list(Decision),
+            "effects": list(Effect),
         }
         is_filter = request.htmx and request.htmx.target == "services"
         return self.page(f"specs/whitelist.html{'#services' if is_filter else ''}", **context)
@@ -290,9 +294,9 @@ class WhitelistView(ProductRoom):
     def post(self, request: MemberRequest, slug: str) -> HttpResponse:
         """`decision-ID=…` for one operation or for many."""
         version = self.newest()
-        wanted = {key: str(value) for key, value in request.POST.items() if key.startswith("decision-")}
-        operations = [o for o in whitelist.operations_of(version) if f"decision-{o.pk}" in wanted] if version else []
-        chosen = {o.key: _listed(wanted[f"decision-{o.pk}"]) for o in operations}
+        posted = {key: str(value) for key, value in request.POST.items() if key.startswith("decision-")}
+        operations = [o for o in whitelist.operations_of(version) if f"decision-{o.pk}" in posted] if version else []
+        chosen = {o.key: _listed(posted[f"decision-{o.pk}"]) for o in operations}
         # Raises FlowError only for operations that the product has not: these were just read from it.
         set_policies(self.product, chosen, request.member)
         if not request.htmx:
@@ -313,12 +317,57 @@ class WhitelistServiceView(ProductRoom):
 
     def get(self, request: MemberRequest, slug: str, service: str) -> HttpResponse:
         version = self.newest()
-        words = request.GET.get("q", "")
-        operations = whitelist.operations_in(self.product, version, service, words) if version else []
-        if not operations:
+        wanted = replace(whitelist.wanted_of(request.GET.dict()), service=service)
+        rows = whitelist.found_rows(self.product, version, wanted) if version else []
+        if not rows:
             raise Http404
-        rows = whitelist.operation_rows(self.product, operations)
         return self.page("specs/whitelist.html#operations", rows=rows, decisions=list(Decision))
+
+
+class WhitelistBulkView(ProductRoom):
+    """All operations that were found, at once: first what it comes to, and then, with `act=set`, it is done."""
+
+    tab = "whitelist"
+
+    def post(self, request: MemberRequest, slug: str) -> HttpResponse:
+        version = self.newest()
+        if version is None:
+            raise Http404("Nothing is known of this product yet.")
+        wanted, choice = whitelist.wanted_of(request.POST.dict()), request.POST.get("set", "")
+        try:
+            planned = whitelist.bulk(whitelist.found_rows(self.product, version, wanted), choice)
+        except ValueError as error:
+            raise Http404 from error
+        if request.POST.get("act") != "set":
+            return self._review(wanted, choice, planned)
+        if request.POST.get("mark") != planned.mark:
+            problem = "The operations or their decisions have changed since you looked. Nothing was set; look again."
+            return self._review(wanted, choice, planned, problem, status=409)
+        if planned.risky and "even_destructive" not in request.POST:
+            problem = "Some of these destroy something. Say below that they may run without an approval."
+            return self._review(wanted, choice, planned, problem, status=422)
+        set_policies(self.product, planned.policies, request.member)
+        count = len(planned.rows)
+        messages.success(request, f"Set for {count:,} operation{'' if count == 1 else 's'}.")
+        return redirect("product_whitelist", slug)
+
+    def _review(
+        self, wanted: whitelist.Wanted, choice: str, planned: whitelist.Bulk, problem: str = "", status: int = 200
+    ) -> HttpResponse:
+        return self.page(
+            "specs/bulk.html",
+            status,
+            wanted=wanted,
+            choice=choice,
+            bulk=planned,
+            problem=problem,
+            shown=planned.rows[:SHOWN_IN_BULK],
+            replay=replay(self.product, Change(planned.policies)),
+        )
+
+
+#: Operations that the review of a bulk change names.
+SHOWN_IN_BULK = 200
 
 
 class WhitelistAllView(ProductRoom):

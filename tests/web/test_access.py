@@ -8,12 +8,12 @@ import pytest
 
 from accounts.flows.set_mode import set_tenant_mode
 from accounts.models import MemberRole
-from specs.access import Wanted, access_rows, by_service, why
+from specs.access import access_rows, by_service, why
 from specs.flows.save_rule import save_rule
 from specs.flows.set_policy import set_default_policies, set_policies
 from specs.models import Operation, Product
 from specs.querysets import decision_for
-from specs.whitelist import newest_version
+from specs.whitelist import Wanted, newest_version
 from tests.web.conftest import make_product
 
 USER = "/users/{username}"
