@@ -19,7 +19,7 @@ def recorded_calls(product: Product, since: datetime, most: int) -> Iterator[Rec
     found = list(rows.values_list(*columns)[:most])
     members = {member.pk: member for member in Member.objects.select_related("user")}
     of_them = Operation.objects.select_related("service", "version").only(
-        "method", "path", "effect", "service__slug", "version__product_id"
+        "method", "path", "effect", "service__slug", "service__name", "service__description", "version__product_id"
     )
     operations = of_them.in_bulk({row[0] for row in found})
     for operation, member, arguments, provenance, at, status in found:

@@ -51,7 +51,7 @@ def regroup(services: Iterable[CompiledService], operations: Sequence[Grouped]) 
             name = f"{service.name}: {part}"[:120] if part else service.name
             label = slugs.take(f"{service.slug}{PART}{slug(part)}" if part else service.slug, limit=100)
             described = service.description if len(parts) == 1 else ""
-            found.append(CompiledService(name, label, described or _described(held)))
+            found.append(CompiledService(name, label, described or summarised(one.summary for one in held)))
             for operation in held:
                 operation.service = name
     return found
@@ -62,10 +62,11 @@ def is_part_of(label: str, service: str) -> bool:
     return label == service or label.startswith(service + PART)
 
 
-def _described(operations: Sequence[Grouped]) -> str:
-    """What one can do there, from the first summaries."""
-    said = list(dict.fromkeys(operation.summary.rstrip(".") for operation in operations if operation.summary))
-    more = len(operations) - min(len(said), _SHOWN)
+def summarised(summaries: Iterable[str]) -> str:
+    """What one can do in a service, from the first summaries of its operations."""
+    summaries = list(summaries)
+    said = list(dict.fromkeys(summary.rstrip(".") for summary in summaries if summary))
+    more = len(summaries) - min(len(said), _SHOWN)
     text = "; ".join(said[:_SHOWN])
     return f"{text}; and {more} more" if more and text else text
 

@@ -11,6 +11,7 @@ from accounts.models import AuditEntry
 from nlops.core.types import Decision
 from specs.flows import FlowError
 from specs.flows.activate_version import activate_version
+from specs.flows.describe_services import describe_services
 from specs.flows.edit_services import edit_operations, edit_service
 from specs.flows.process_version import process_version
 from specs.flows.save_rule import save_rule
@@ -21,6 +22,7 @@ from specs.models import Operation, OperationEdit, Product, ServiceEdit, SpecVer
 from specs.querysets import tools, whitelisted_tools
 from specs.services import edits_to, services_of
 from specs.whitelist import newest_version, operations_in, service_rows
+from tests.scripted_server import Reply
 
 pytestmark = pytest.mark.django_db
 
@@ -146,6 +148,44 @@ def test_a_part_of_a_split_service_takes_what_was_said_of_the_whole(acme, produc
     edit_service(product, "safes", acme.operator, name="Vaults", synonyms="cabinet")
     place = edits_to(product).service("safes__keys", "safes: keys")
     assert (place.name, place.synonyms) == ("Vaults: keys", "cabinet")
+
+
+def described(product: Product) -> dict[str, str]:
+    version = newest_version(product)
+    assert version is not None
+    return dict(version.services.values_list("slug", "description"))
+
+
+def test_a_text_writing_model_describes_services_and_what_it_does_wrong_is_left_out(product, settings, scripted_server):
+    assert described(product) == {"safes": "List safes; Remove a safe", "users": "List users; List reports"}
+    settings.NLOPS_MODEL = scripted_server.model
+    told = {"1": "Look at safes\u200b and\nremove them.", "2": "x" * 400, "3": "No such service.", "x": 7}
+    scripted_server.will(Reply(text=f"Here you are:\n```json\n{json.dumps(told)}\n```"))
+    version = newest_version(product)
+    assert describe_services(product.tenant_id, version.pk) == 1
+    assert described(product) == {"safes": "Look at safes and remove them.", "users": "List users; List reports"}
+    sent = scripted_server.requests[0]["messages"][-1]["content"]
+    assert json.loads(sent)["1"] == {"name": "safes", "operations": ["List safes", "Remove a safe"]}
+    scripted_server.will(Reply(text=json.dumps({"1": "See users and reports."})))
+    assert describe_services(product.tenant_id, version.pk) == 1
+    assert describe_services(product.tenant_id, version.pk) == 0, "nothing is left to describe"
+    assert len(scripted_server.requests) == 2
+
+
+@pytest.mark.parametrize("text", ["no", "{", "[1]", '{"1": {"a": 1}}'])
+def test_nonsense_of_the_model_leaves_the_summaries(product, settings, scripted_server, text):
+    settings.NLOPS_MODEL = scripted_server.model
+    scripted_server.will(Reply(text=text))
+    assert describe_services(product.tenant_id, newest_version(product).pk) == 0
+    assert described(product)["safes"] == "List safes; Remove a safe"
+
+
+def test_a_model_that_is_away_and_one_that_writes_no_text_leave_them_too(product, settings, unique):
+    assert describe_services(product.tenant_id, newest_version(product).pk) == 0
+    settings.NLOPS_MODEL = f"compatible:{unique}@http://127.0.0.1:9/v1"
+    assert describe_services(product.tenant_id, newest_version(product).pk) == 0
+    settings.NLOPS_MODEL = "nonsense"
+    assert describe_services(product.tenant_id, newest_version(product).pk) == 0
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from accounts.context import tenant_context
 from accounts.models import Tenant
 from specs.flows import FlowError
 from specs.flows.activate_version import activate_version
+from specs.flows.describe_services import describe_services
 from specs.flows.process_version import process_version
 from specs.flows.upload_version import upload_files
 from specs.ingest.errors import Severity, SpecError
@@ -46,6 +47,7 @@ class Command(BaseCommand):
                 product = _product(tenant, options["product"])
                 version = upload_files(product, files, enqueue=False)
             process_version(tenant.pk, version.pk, self._report)
+            describe_services(tenant.pk, version.pk)
             with tenant_context(tenant.pk):
                 version = SpecVersion.objects.defer("source", "definitions").get(pk=version.pk)
                 if options["activate"] and version.status in (VersionStatus.READY, VersionStatus.RETIRED):
