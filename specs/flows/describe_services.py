@@ -67,7 +67,9 @@ def describe_services(tenant_id: uuid.UUID | str, version_id: uuid.UUID | str) -
 
 def _undescribed(version_id: uuid.UUID | str) -> list[tuple[Service, list[str]]]:
     """The version's services whose description is made from summaries, with those."""
-    rows = Operation.objects.filter(version=version_id, version__status__in=LEARNT).select_related("service")
+    rows = Operation.objects.filter(version_id=uuid.UUID(str(version_id)), version__status__in=LEARNT).select_related(
+        "service"
+    )
     members: dict[uuid.UUID, list[Operation]] = {}
     for operation in rows.only("summary", "path", "service__name", "service__description").order_by("position"):
         members.setdefault(operation.service_id, []).append(operation)
