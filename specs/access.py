@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from accounts.models import Member, MemberRole, Mode
 from accounts.modes import ModeNow, mode_now
 from nlops.core.rules import applies, ruling
-from nlops.core.types import Decision, Effect, Json
+from nlops.core.types import Decision, Effect, Json, Rule
 from specs.models import Operation, PolicyRule, Product, SpecVersion, ToolPolicy
 from specs.querysets import decisions
 from specs.services import Edits, Place, edits_to
@@ -194,7 +194,7 @@ def why(operation: Operation, member: Member, values: Mapping[str, Json] | None 
         _of_whitelist(policy.first()),
     ]
     base = grounds[-1].decision or Decision.DENY
-    grounds += [_of_rule(rule, base, known, requester) for rule in rules]
+    grounds += [_of_rule(rule, rule.as_rule(operation), base, known, requester) for rule in rules]
     decision = max((g.decision for g in grounds if g.decision is not None), key=lambda one: one.strictness)
     deciding = next(place for place, ground in enumerate(grounds) if ground.decision is decision)
     if operation.effect != Effect.READ and decision is Decision.ALLOW:
@@ -238,8 +238,7 @@ def _of_whitelist(policy: ToolPolicy | None) -> Ground:
     return Ground("Whitelist", f"Listed as {policy.decision}{who}, {when} UTC.", Decision(policy.decision))
 
 
-def _of_rule(rule: PolicyRule, base: Decision, values: Mapping[str, Json], requester: str) -> Ground:
-    held = rule.as_rule()
+def _of_rule(rule: PolicyRule, held: Rule, base: Decision, values: Mapping[str, Json], requester: str) -> Ground:
     if Decision(rule.decision).strictness <= base.strictness:
         return Ground("Rule", f"{rule}. It is no stricter than the whitelist.", rule=rule)
     if rule.argument and rule.argument not in values:

@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from accounts.fields import OrderedJSONField
 from accounts.models import Member, MemberRole, TenantModel
-from nlops.core.rules import Condition
+from nlops.core.rules import ALLOW_LISTS, Condition
 from nlops.core.types import Decision, Effect, Rule
 from specs.ingest.grouping import is_part_of
 
@@ -340,9 +340,11 @@ class PolicyRule(TenantModel):
             and self.operation_key in ("", operation.key)
         )
 
-    def as_rule(self) -> Rule:
-        """As the engine takes it."""
-        return Rule(Decision(self.decision), self.argument, self.condition, self.value, self.note)
+    def as_rule(self, operation: Operation) -> Rule:
+        """As the engine takes it for calls of the operation."""
+        is_list = bool(self.argument) and Condition(self.condition) in ALLOW_LISTS
+        when_absent = is_list and has_argument(operation, self.argument)
+        return Rule(Decision(self.decision), self.argument, self.condition, self.value, self.note, when_absent)
 
 
 class ServiceEdit(TenantModel):
@@ -384,6 +386,12 @@ class OperationEdit(TenantModel):
 
     def __str__(self) -> str:
         return self.operation_key
+
+
+def has_argument(operation: Operation, argument: str) -> bool:
+    """Whether the operation takes the argument, or the one in which the way (address/city) begins."""
+    names = operation.schema.get("properties", {})
+    return argument in names or argument.partition("/")[0] in names
 
 
 class ExampleOrigin(models.TextChoices):

@@ -104,7 +104,7 @@ def tools(operation_ids: Sequence[str], role: str = "") -> list[Tool]:
         edits = now.edits.get(product, NO_EDITS)
         place, moved_to = edits.place(operation), edits.moved_to(operation.key)
         decision = now.allowed.get((product, operation.key), Decision.DENY)
-        held = tuple(rule.as_rule() for rule in now.rules if rule.is_about(operation, role, moved_to))
+        held = tuple(rule.as_rule(operation) for rule in now.rules if rule.is_about(operation, role, moved_to))
         always = [rule.decision for rule in held if not rule.argument]
         decision = Decision.DENY if place.hidden else max([decision, *always], key=lambda one: one.strictness)
         found[name] = replace(

@@ -152,10 +152,10 @@ class _Rulebook:
         key = (call.operation.pk, call.role)
         if key not in self._about:
             moved_to = self._edits.moved_to(call.operation.key)
-            about = tuple(rule.as_rule() for rule in self._rules if rule.is_about(call.operation, call.role, moved_to))
+            about = [rule for rule in self._rules if rule.is_about(call.operation, call.role, moved_to)]
             is_hidden = self._edits.place(call.operation).hidden
             policy = Decision.DENY if is_hidden else self._policies.get(call.operation.key, Decision.DENY)
-            self._about[key] = policy, about
+            self._about[key] = policy, tuple(rule.as_rule(call.operation) for rule in about)
         base, held = self._about[key]
         found = ruling(base, held, dict(call.arguments), call.requester).decision
         if call.returned and call.operation.effect != Effect.READ and found is Decision.ALLOW:

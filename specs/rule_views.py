@@ -36,7 +36,11 @@ class RuleForm(forms.Form):
     operation_key = forms.CharField(
         label="Operation", required=False, help_text="As DELETE /users/{id}. Empty: every one."
     )
-    argument = forms.CharField(label="Argument", required=False, help_text="Its name. Empty: whatever the values.")
+    argument = forms.CharField(
+        label="Argument",
+        required=False,
+        help_text="Its name, or the way into an object: address/city. Empty: whatever the values.",
+    )
     condition = forms.ChoiceField(
         label="Condition",
         required=False,
@@ -51,7 +55,11 @@ class RuleForm(forms.Form):
             (Condition.NOT_OWN, "is not the requester's own name or e-mail address"),
         ],
     )
-    value = forms.CharField(label="Value", required=False, help_text="Several with commas between them.")
+    value = forms.CharField(
+        label="Value",
+        required=False,
+        help_text="Several with commas between them. Patterns are of RE2, such as [a-z0-9.]+@acme\\.example.",
+    )
     decision = forms.ChoiceField(
         label="Then",
         choices=[

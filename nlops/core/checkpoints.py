@@ -420,7 +420,9 @@ def with_help(asked: Question, text: str) -> Question:
 
 
 def _apply_policy(verdict: Verdict, tool: Tool, requester: str) -> None:
-    found = ruling(tool.decision, tool.rules, verdict.arguments, requester)
+    # What is asked for is missing only for now: a rule about its absence waits for the answer.
+    rules = tuple(replace(rule, when_absent=False) for rule in tool.rules) if verdict.questions else tool.rules
+    found = ruling(tool.decision, rules, verdict.arguments, requester)
     if found.decision is Decision.CONFIRM:
         verdict.tighten(VerdictKind.CONFIRM, say("policy_confirm"))
     elif found.decision is Decision.APPROVE:

@@ -151,6 +151,8 @@ class Rule(Storable):
     value: str = ""
     #: why, for people
     note: str = ""
+    #: true when it also applies to a call that leaves the argument out
+    when_absent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from accounts.models import AuditEntry
 from conversations.models import Attempt
 from specs.flows import FlowError
 from specs.flows.save_rule import delete_rule, save_rule
-from specs.models import PolicyRule, Product
+from specs.models import Operation, PolicyRule, Product
 from tests.journeys import Journey
 from tests.web.conftest import make_product
 
@@ -51,6 +51,37 @@ class TestRuns:
         assert Journey(people.customer).say("Get the user called customer").status == "answered"
         assert Journey(people.customer).say("Get the user called alice").status != "answered"
 
+    def test_every_condition_is_held_again_when_the_call_is_sent(self, people, unique, demo_product):
+        """The rule comes between the yes and the call, once for each condition that a call of mine fulfils."""
+        conditions = [
+            ("is", f"x, {unique}"), ("is_not", "alice, bob"), ("matches", "user.*"), ("matches_not", "[0-9]+"),
+            ("above", "3"), ("below", "300"), ("not_own", ""),
+        ]  # fmt: skip
+        for number, (condition, value) in enumerate(conditions):
+            chat = Journey(people.customer).say(f"Create a user named {unique}").reply(password="Correct-Horse-7")
+            assert chat.status == "confirming", condition
+            with tenant_context(people.tenant.pk):
+                PolicyRule.objects.all().delete()
+            self.add(people, argument="username", condition=condition, value=value, decision="deny", note=f"n{number}")
+            chat.confirm()
+            assert "may not be used with these values" in str(chat.state.calls[0].error), condition
+            with tenant_context(people.tenant.pk):
+                PolicyRule.objects.all().delete()
+        assert demo_product.api("GET", f"/users/{unique}").status == 404
+        with tenant_context(people.tenant.pk):
+            assert not Attempt.objects.exists()
+
+    def test_whoever_may_read_only_their_own_can_not_leave_the_name_out(self, people):
+        """A list that can be narrowed to a person is everybody's without the name."""
+        with tenant_context(people.tenant.pk):
+            operation = Operation.objects.get(method="GET", path="/users")
+            (name, *_) = operation.schema["properties"]
+        self.add(
+            people, role="customer", operation_key="GET /users", argument=name, condition="not_own", decision="deny"
+        )
+        assert Journey(people.customer).say("List all users").status != "answered"
+        assert Journey(people.operator).say("List all users").status == "answered"
+
     def test_a_rule_that_comes_between_the_yes_and_the_call_stops_it(self, people, unique, demo_product):
         chat = Journey(people.customer).say(f"Create a user named {unique}").reply(password="Correct-Horse-7")
         assert chat.status == "confirming"
@@ -87,9 +118,13 @@ class TestPage:
             ({"argument": "x", "condition": "is"}, "Value: say"),
             ({"argument": "x", "condition": "above", "value": "many"}, "is no number"),
             ({"argument": "x", "condition": "matches", "value": "("}, "no regular expression"),
-            ({"argument": "x", "condition": "matches", "value": "(a+)+"}, "could take for ever"),
-            ({"argument": "x", "condition": "matches", "value": "(a|a)*"}, "could take for ever"),
+            ({"argument": "x", "condition": "matches", "value": r"(a)\1"}, "could take for ever"),
+            ({"argument": "x", "condition": "matches", "value": "(?=a)b"}, "could take for ever"),
             ({"argument": "x", "condition": "matches", "value": "a**"}, "regular expression"),
+            ({"argument": "x", "condition": "matches", "value": "a" * 201}, "at most 200"),
+            ({"argument": "x", "condition": "above", "value": "nan"}, "is no number"),
+            ({"argument": "x", "condition": "is", "value": "y"}, "has the argument x"),
+            ({"argument": "username/x", "condition": "matches", "value": "y", "operation_key": "GET /x"}, "has no GET"),
             ({"role": "king"}, "Role: choose one of"),
             ({"service": "nowhere"}, "has no service"),
         ],

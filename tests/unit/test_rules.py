@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+
 import pytest
 
-from nlops.core.rules import applies, ruling
+from nlops.core.rules import PatternUnusable, applies, check_pattern, ruling
 from nlops.core.types import Decision, Rule
 
 ME = "Ada.Lovelace@acme.example"
@@ -26,7 +29,24 @@ def rule(condition: str, value: str = "", argument: str = "x", decision: Decisio
         ("matches", r"prod-.*", "my prod-7", False),
         ("matches_not", r"[a-z]+@acme\.example", "eve@evil.example", True),
         ("matches_not", r"[a-z]+@acme\.example", "eve@acme.example", False),
-        ("matches", r"prod-.*", "x" * 5000, True),
+        ("matches", r"prod-.*", "x" * 5000, False),
+        ("matches", r"prod-.*", "x" * 200_000, True),
+        ("matches_not", r"x*", "x" * 200_000, True),
+        ("matches", r"admin.*", "admin\nx", True),
+        ("matches", r"root", " root\n", True),
+        ("matches", r"root", "\ud800", True),
+        ("matches_not", r".*", "a\nb", True),
+        ("matches_not", r"root", "root ", True),
+        ("matches", r"(", "anything", True),
+        ("is", "root", " ROOT ", True),
+        ("is", "root", "\uff52oot", True),
+        ("is_not", "root", " root", True),
+        ("is", "5", 5.0, True),
+        ("is_not", "5, 6", 6.0, False),
+        ("is", "root", {"name": "root"}, True),
+        ("is_not", "a, b", [["a"], ["c"]], True),
+        ("above", "1000", "nan", True),
+        ("above", "1000", "inf", True),
         ("above", "1000", 1000, False),
         ("above", "1000", 1000.5, True),
         ("above", "1000", "2000", True),
@@ -47,6 +67,40 @@ def test_a_rule_applies_to_the_values_that_it_names(condition, value, given, exp
 
 def test_an_argument_that_is_not_there_fulfils_no_condition():
     assert not applies(rule("is_not", "a"), {"y": "b"}, ME)
+
+
+def test_leaving_out_what_only_some_values_pass_passes_nothing():
+    assert applies(replace(rule("not_own"), when_absent=True), {"y": "b"}, ME)
+    assert not applies(replace(rule("not_own"), when_absent=True), {"x": ME}, ME)
+
+
+@pytest.mark.parametrize(
+    ("way", "expected"),
+    [("address/city", True), ("address/zip", False), ("owners/name", True), ("address/city/x", False), ("a/b", True)],
+)
+def test_a_rule_reaches_into_objects_and_lists(way, expected):
+    arguments = {"address": {"city": "Paris"}, "owners": [{"name": "x"}, {"name": "paris"}], "a/b": "paris"}
+    assert applies(rule("is", "paris", argument=way), arguments, ME) is expected
+
+
+def test_a_secret_that_nobody_sees_is_taken_for_what_the_rule_is_about():
+    assert applies(rule("is", "x"), {"x": {"$secret": "password"}}, ME)
+    assert applies(rule("is", "x"), {"x": [{"$secret": "password"}]}, ME)
+
+
+@pytest.mark.parametrize("pattern", ["(a|aa)+$", "(a*)*b", "a*" * 60 + "b", "(.*)(.*)(.*)(.*)(.*)[^a]"])
+def test_no_pattern_stops_a_worker(pattern):
+    """With a regular expression of Python's each of these takes longer than anybody waits."""
+    check_pattern(pattern)
+    began = time.process_time()
+    assert not applies(rule("matches", pattern), {"x": "a" * 50_000 + "!c"}, ME) or pattern.endswith("[^a]")
+    assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize("pattern", ["(", "a**", r"(a)\1", "(?=a)", "(?<!a)b", "((a{100}){100}){100}", "\ud800"])
+def test_what_could_take_for_ever_is_no_pattern(pattern):
+    with pytest.raises(PatternUnusable):
+        check_pattern(pattern)
 
 
 def test_the_strictest_wins_and_tells_why():
