@@ -52,18 +52,20 @@ def document(
     """The text under which an operation is found, one aspect a line.
 
     The first line is method and path, from which the index also learns how many values a request has to name. `hints`
-    (values that arguments take, what the service is for) count in the wide search only.
+    (values that arguments take, what the service is for) count in the wide search only. `synonyms`: what people also
+    call the thing that it is about, words or phrases with commas between them.
     """
     sentence = first_sentence(description)
     lines = (
         f"{method.upper()} {path}".strip(),
         summary,
         summary,
-        " ".join((*split_name(name), *_listed(synonyms))),
+        " ".join(split_name(name)),
         service,
         sentence if sentence != summary else "",
         " ".join(" ".join(split_name(parameter)) for parameter in parameters),
         hints,
+        synonyms,
     )
     return "\n".join(" ".join(line.split())[:600] for line in lines)
 
@@ -73,13 +75,9 @@ def amended(text: str, service: str, synonyms: str) -> str:
     lines = text.split("\n")
     if len(lines) < _LINES:
         return text
-    lines[3] = " ".join((lines[3], *_listed(synonyms)))
-    lines[4] = " ".join(service.split())
+    lines += [""] * (9 - len(lines))
+    lines[4], lines[8] = " ".join(service.split()), " ".join(synonyms.split())
     return "\n".join(lines)
-
-
-def _listed(synonyms: str) -> list[str]:
-    return synonyms.replace(",", " ").split()
 
 
 def first_sentence(text: str) -> str:
@@ -119,6 +117,8 @@ class Profile:
     vocabulary: frozenset[str]
     #: its words for the index, repeated by their weight
     terms: tuple[str, ...]
+    #: base forms of what people also call its target
+    aliases: frozenset[str]
 
 
 def profile(name: str, text: str) -> Profile:
@@ -137,7 +137,8 @@ def profile(name: str, text: str) -> Profile:
     if segments and segments[0].startswith("{"):
         nouns = (*(base(word) for word in split_name(segments[0])[:1]), *nouns)
     summary_nouns = tuple(word for word in map(base, summary) if _is_content(word))
-    parts = [lines[1], lines[2], " ".join(split_name(path)), lines[3], lines[4], lines[6]]
+    also = lines[8].split(",") if len(lines) > 8 else []
+    parts = [lines[1], lines[2], " ".join(split_name(path)), lines[3], lines[4], lines[6], " ".join(also)]
     known = [word for part in parts for word in map(base, _words(part)) if _is_content(word)]
     said = [word for word in map(base, _words(lines[5])) if _is_content(word)]
     slots = len(re.findall(r"\{[^{}]+\}", path))
@@ -157,6 +158,7 @@ def profile(name: str, text: str) -> Profile:
         words=frozenset((*known, *said)),
         vocabulary=frozenset((*known, *last_static)) - _inner_words(lines[6], lines[1:5]),
         terms=(*known, *said),
+        aliases=frozenset(base(phrase.split()[-1]) for phrase in also if phrase.split()),
     )
 
 
@@ -238,6 +240,8 @@ class OperationIndex:
         )
         #: names of their services, those of most operations first
         self.services = [name for name, _ in Counter(_service(text) for _, text in documents).most_common() if name]
+        #: a word that only people use to the thing that most of the operations called so are about
+        self._meant = _meant(self.profiles)
         #: the things that operations are about
         self.targets = frozenset(found.target for found in self.profiles)
         self._slots = np.array([found.slots for found in self.profiles], dtype=np.float32)
@@ -339,6 +343,8 @@ class OperationIndex:
 
     def _expand(self, noun: str) -> list[str]:
         """The word itself, or where no operation uses it, other words for the same thing."""
+        if noun in self._meant:
+            return [noun, self._meant[noun]]
         if noun in self.vocabulary:
             return [noun]
         others = sorted(wording.synonyms(noun) & self.vocabulary.words)
@@ -363,6 +369,15 @@ class OperationIndex:
             if group in self._has_group:
                 fit[self._has_group[group]] = 1.0 if place == 0 else 0.95
         return fit
+
+
+def _meant(profiles: Sequence[Profile]) -> dict[str, str]:
+    targets: dict[str, Counter[str]] = {}
+    for found in profiles:
+        for alias in found.aliases - {found.target}:
+            targets.setdefault(alias, Counter())[found.target] += 1
+    things = {found.target for found in profiles}
+    return {alias: counts.most_common(1)[0][0] for alias, counts in targets.items() if alias not in things}
 
 
 def _service(text: str) -> str:

@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     from nlops.core.wording import Clause
 
 #: How often a word counts by the line of the operation's text that it stands in, see retrieval.document.
-_WEIGHTS: Final = {"summary": 3, "path": 2, "name": 2, "service": 1, "sentence": 1, "arguments": 1, "hints": 1}
+_WEIGHTS: Final = {
+    "summary": 3,
+    "path": 2,
+    "name": 2,
+    "service": 1,
+    "sentence": 1,
+    "arguments": 1,
+    "hints": 1,
+    "synonyms": 2,
+}
 #: Weight of a request's word that a phrase of the table explains.
 _EXPLAINED: Final = 0.35
 #: Weight of what the table says for a phrase, of several words and of one.
@@ -159,11 +168,11 @@ def _longest(found: list[thesaurus.Said]) -> list[thesaurus.Said]:
 def _fields(text: str) -> dict[str, list[str]]:
     """Stems of each line of a text that retrieval.document made."""
     lines = text.split("\n")
-    lines += [""] * (8 - len(lines))
+    lines += [""] * (9 - len(lines))
     path = " ".join(part for part in lines[0].partition(" ")[2].split("/") if not part.startswith("{"))
     parts = {
         "summary": lines[1], "path": path, "name": lines[3], "service": lines[4], "sentence": lines[5],
-        "arguments": lines[6], "hints": lines[7],
+        "arguments": lines[6], "hints": lines[7], "synonyms": lines[8].replace(",", " "),
     }  # fmt: skip
     return {name: list(_stems(part)) for name, part in parts.items()}
 

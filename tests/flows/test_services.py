@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from accounts.context import tenant_context
 from accounts.models import AuditEntry
 from nlops.core.types import Decision
 from specs.flows import FlowError
@@ -22,6 +23,8 @@ from specs.models import Operation, OperationEdit, Product, ServiceEdit, SpecVer
 from specs.querysets import tools, whitelisted_tools
 from specs.services import edits_to, services_of
 from specs.whitelist import newest_version, operations_in, service_rows
+from tests.conftest import make_people
+from tests.journeys import Journey, connect_product
 from tests.scripted_server import Reply
 
 pytestmark = pytest.mark.django_db
@@ -203,3 +206,16 @@ def test_what_cant_be_is_refused_and_nothing_kept(product, act, message):
         act(product)
     assert not ServiceEdit.objects.exists()
     assert not OperationEdit.objects.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_a_request_in_the_operators_words_is_served(transactional_db, clean_cache, demo_product):
+    people = make_people("acme")
+    product = connect_product(people, demo_product, client=demo_product.client("acme"))
+    chat = Journey(people.customer)
+    assert chat.say("Show me all cupboards").status == "refused"
+    with tenant_context(people.tenant.pk):
+        edit_service(product, "safes", people.operator, synonyms="cupboard, strong box")
+    assert chat.say("Show me all cupboards").status == "answered"
+    assert [call[0] for call in chat.calls()] == ["list_safes"]
