@@ -30,6 +30,23 @@ _STANDIN = "nlops-hidden-secret"
 
 
 @dataclass(frozen=True, slots=True)
+class Flow:
+    """Data that goes from an answer into the call."""
+
+    #: product and operation whose answer it was, "" for a product that is gone
+    product: str
+    operation: str
+    #: RFC 6901 JSON pointer into the answer, "" for all of it
+    path: str
+    #: label of the argument
+    argument: str
+    #: whether it leaves the product that it came from
+    crosses: bool
+    #: whether an operator said that this argument may hold such values without a question
+    trusted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Dossier:
     """One call, as it waits for a decision."""
 
@@ -46,6 +63,8 @@ class Dossier:
     effect: str
     #: a word to type before it can be approved, "" for none: the tool's name when it destroys something
     to_type: str
+    #: what comes from answers
+    flows: tuple[Flow, ...]
     #: key of the operation that reads the same thing, when it may be used and its values are known
     reads_state: bool
 
@@ -60,10 +79,12 @@ def dossier(approval: Approval, key: str | None = None) -> Dossier | None:
     operation = operation_of(approval.tenant_id, tool.operation_id)
     reverse, summary = _reverse(operation)
     connection = connection_to(operation.version.product_id)
+    flows = _flows(state, call, tool)
     return Dossier(
         sentence=_sentence(tool, call),
         curl=as_curl(operation, connection, call.arguments) if connection else "",
-        risks=tuple(_risks(state, call, tool, approval)),
+        risks=tuple(_risks(state, call, tool, approval, flows)),
+        flows=flows,
         reverse=summary,
         reverse_needs_state=reverse is not None and reverse.needs_state,
         effect=tool.effect.value,
@@ -149,13 +170,32 @@ def _credentials(connection: Connection) -> dict[str, str]:
             return {"Authorization": f"Bearer {HIDDEN}"}
 
 
-def _risks(state: RunState, call: CallRecord, tool: Tool, approval: Approval) -> list[str]:
+def _flows(state: RunState, call: CallRecord, tool: Tool) -> tuple[Flow, ...]:
+    """Each way of a value from an answer into the call, in the order of its arguments."""
+    from_tools = {tool.name: tool for tool in tools(state.operation_ids)}
+    found = []
+    for pointer, origin in call.provenance.items():
+        if origin.kind is not ProvenanceKind.RETURNED:
+            continue
+        source = next((one for one in state.calls if one.id == origin.call_id), None)
+        other = from_tools.get(source.tool) if source else None
+        name = pointer.split("/")[1].replace("~1", "/").replace("~0", "~") if "/" in pointer else pointer
+        product = other.product if other else ""
+        crosses = bool(other) and product != tool.product
+        is_trusted = name in tool.trusted_arguments
+        found.append(Flow(product, origin.operation, origin.path, argument_label(name), crosses, is_trusted))
+    return tuple(dict.fromkeys(found))
+
+
+def _risks(state: RunState, call: CallRecord, tool: Tool, approval: Approval, flows: tuple[Flow, ...]) -> list[str]:
     found = []
     if tool.effect is Effect.DESTRUCTIVE:
         found.append("It destroys something.")
     kinds = {origin.kind for origin in call.provenance.values()}
     if ProvenanceKind.RETURNED in kinds:
         found.append("A value comes from an answer of the product, not from the requester.")
+    for product in dict.fromkeys(flow.product for flow in flows if flow.crosses):
+        found.append(f"Data of {product} goes to {tool.product}.")
     if ProvenanceKind.INVENTED in kinds:
         found.append("A value was said by nobody.")
     if call.maybe_done:

@@ -6,9 +6,10 @@ from accounts.models import Mode
 from accounts.sql import read_rows
 from conversations.models import Approval, ApprovalStatus, Run
 from conversations.recording import call_pk, request_hash
+from nlops.core.checkpoints import tainted
 from nlops.core.phrases import say
 from nlops.core.rules import ruling
-from nlops.core.types import CallRecord, Decision, Effect, ProvenanceKind, Tool
+from nlops.core.types import CallRecord, Decision, Effect, Tool
 from specs.models import Connection, Operation
 from specs.querysets import connection_to, operation_of
 
@@ -35,14 +36,9 @@ def check_dispatch(run: Run, call: CallRecord, tool: Tool | None) -> tuple[Opera
     decision = ruling(tool.decision, tool.rules, call.arguments, run.conversation.member.user.email).decision
     if decision is Decision.DENY:
         raise DispatchRefused(say("not_allowed_so"))
-    if decision is not Decision.ALLOW or _is_tainted_write(call, tool):
+    if decision is not Decision.ALLOW or tainted(tool, call.provenance):
         _use_approval(run, call, decision, request_hash(operation.pk, operation.version_id, connection, call.arguments))
     return operation, connection
-
-
-def _is_tainted_write(call: CallRecord, tool: Tool) -> bool:
-    kinds = {found.kind for found in call.provenance.values()}
-    return tool.effect is not Effect.READ and ProvenanceKind.RETURNED in kinds
 
 
 def _use_approval(run: Run, call: CallRecord, decision: Decision, expected: str) -> None:

@@ -388,6 +388,34 @@ class OperationEdit(TenantModel):
         return self.operation_key
 
 
+class TrustedArgument(TenantModel):
+    """An argument of a writing operation that may hold a value from an API's answer without a question."""
+
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="trusted_arguments")
+    operation_key = models.CharField(max_length=2020, help_text="METHOD path")
+    argument = models.CharField(max_length=200)
+    even_destructive = models.BooleanField(default=False, help_text="also while the operation destroys something")
+    note = models.CharField(max_length=300, blank=True, help_text="why")
+    created_by = models.ForeignKey(Member, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["product", "operation_key", "argument"], name="trusted_argument_once_per_operation"
+            )
+        ]
+        ordering = ["operation_key", "argument"]
+
+    def __str__(self) -> str:
+        return f"{self.argument} of {self.operation_key}"
+
+    def holds_for(self, operation: Operation) -> bool:
+        """Whether it is about the operation, as its effect is now."""
+        is_about = operation.key == self.operation_key and operation.version.product_id == self.product_id
+        return is_about and (self.even_destructive or operation.effect != Effect.DESTRUCTIVE)
+
+
 def has_argument(operation: Operation, argument: str) -> bool:
     """Whether the operation takes the argument, or the one in which the way (address/city) begins."""
     names = operation.schema.get("properties", {})

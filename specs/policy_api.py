@@ -20,7 +20,8 @@ from specs.access_views import members, operation_named
 from specs.api import OperatorView, Refused
 from specs.flows.save_rule import FIELDS, delete_rule, draft_rule, save_rule
 from specs.flows.set_policy import set_policies
-from specs.models import PolicyRule, Product, SpecVersion
+from specs.flows.trust_argument import distrust_argument, trust_argument
+from specs.models import PolicyRule, Product, SpecVersion, TrustedArgument
 from specs.replaying import Change, Replay, replay
 from specs.whitelist import USUAL, Bulk, OperationRow, bulk, found_rows, newest_version, wanted_of
 
@@ -352,6 +353,44 @@ class ChangeSerializer(serializers.Serializer[Any]):
     )
     add = RuleSerializer(many=True, default=list)
     remove = serializers.ListField(child=serializers.UUIDField(), default=list, help_text="ids of rules")
+
+
+class TrustSerializer(serializers.ModelSerializer[TrustedArgument]):
+    typed = serializers.CharField(
+        write_only=True, default="", allow_blank=True, help_text="the tool's name, where it destroys something"
+    )
+
+    class Meta:
+        model = TrustedArgument
+        fields = ["id", "operation_key", "argument", "note", "even_destructive", "created_at", "typed"]
+        read_only_fields = ["even_destructive"]
+
+
+class TrustListView(OperatorView):
+    """Arguments of writing operations that may hold values from API answers without a question."""
+
+    @extend_schema(responses=TrustSerializer(many=True))
+    def get(self, request: Request, slug: str) -> Response:
+        rows = TrustedArgument.objects.filter(product=get_object_or_404(Product, slug=slug))
+        return Response(TrustSerializer(rows, many=True).data)
+
+    @extend_schema(request=TrustSerializer, responses={201: TrustSerializer})
+    def post(self, request: Request, slug: str) -> Response:
+        product = get_object_or_404(Product, slug=slug)
+        data = TrustSerializer(data=request.data)
+        data.is_valid(raise_exception=True)
+        trusted = trust_argument(product, request.member, **data.validated_data)  # type: ignore[attr-defined]
+        return Response(TrustSerializer(trusted).data, status=status.HTTP_201_CREATED)
+
+
+class TrustView(OperatorView):
+    """One of them."""
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, slug: str, pk: UUID) -> Response:
+        rows = TrustedArgument.objects.select_related("product")
+        distrust_argument(get_object_or_404(rows, product__slug=slug, pk=pk), request.member)  # type: ignore[attr-defined]
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class RuleListView(OperatorView):

@@ -27,6 +27,7 @@ from specs.models import (
     ServiceEdit,
     SpecVersion,
     ToolPolicy,
+    TrustedArgument,
     VersionStatus,
     tool_fields,
 )
@@ -114,6 +115,7 @@ def tools(operation_ids: Sequence[str], role: str = "") -> list[Tool]:
             synonyms=place.synonyms,
             decision=decision,
             rules=tuple(rule for rule in held if rule.argument),
+            trusted_arguments=tuple(one.argument for one in now.trusted if one.holds_for(operation)),
         )
     return list(found.values())
 
@@ -124,6 +126,7 @@ class _Now:
 
     allowed: dict[tuple[uuid.UUID, str], Decision]
     rules: list[PolicyRule]
+    trusted: list[TrustedArgument]
     edits: dict[uuid.UUID, Edits]
 
 
@@ -138,6 +141,9 @@ _POLICIES = (
     " UNION ALL SELECT product_id, 'operation', operation_key, json_build_object('service', service,"
     " 'synonyms', synonyms, 'hidden', hidden) FROM specs_operationedit"
     " WHERE product_id = ANY(%s) AND operation_key = ANY(%s)"
+    " UNION ALL SELECT product_id, 'trusted', operation_key, json_build_object('argument', argument,"
+    " 'even_destructive', even_destructive) FROM specs_trustedargument"
+    " WHERE product_id = ANY(%s) AND operation_key = ANY(%s)"
 )
 
 
@@ -145,10 +151,11 @@ def _decisions_now(products: list[uuid.UUID], keys: list[str]) -> _Now:
     """What operators say of these operations; in SQL and in one trip because every step of every run asks."""
     allowed: dict[tuple[uuid.UUID, str], Decision] = {}
     rules: list[PolicyRule] = []
+    trusted: list[TrustedArgument] = []
     services: dict[uuid.UUID, dict[str, ServiceEdit]] = {}
     operations: dict[uuid.UUID, dict[str, OperationEdit]] = {}
     with connection.cursor() as cursor:
-        cursor.execute(_POLICIES, [products, keys, products, products, products, keys])
+        cursor.execute(_POLICIES, [products, keys, products, products, products, keys, products, keys])
         for product, kind, key, told in cursor.fetchall():
             row = json.loads(told) if isinstance(told, str) else told
             if kind == "policy":
@@ -157,10 +164,12 @@ def _decisions_now(products: list[uuid.UUID], keys: list[str]) -> _Now:
                 rules.append(PolicyRule(product_id=product, operation_key=key, **row))
             elif kind == "service":
                 services.setdefault(product, {})[key] = ServiceEdit(slug=key, **row)
+            elif kind == "trusted":
+                trusted.append(TrustedArgument(product_id=product, operation_key=key, **row))
             else:
                 operations.setdefault(product, {})[key] = OperationEdit(operation_key=key, **row)
     edits = {one: Edits(services.get(one, {}), operations.get(one, {})) for one in {*services, *operations}}
-    return _Now(allowed, rules, edits)
+    return _Now(allowed, rules, trusted, edits)
 
 
 @dataclass(frozen=True, slots=True)

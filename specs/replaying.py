@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from nlops.core.rules import ruling
 from nlops.core.types import Decision, Effect, Json, Rule
-from specs.models import Operation, PolicyRule, Product
+from specs.models import Operation, PolicyRule, Product, TrustedArgument
 from specs.querysets import decisions
 from specs.services import Edits, edits_to
 
@@ -51,6 +51,10 @@ class Change:
     added: tuple[PolicyRule, ...] = ()
     #: ids of rules
     removed: frozenset[uuid.UUID] = frozenset()
+    #: arguments that may hold values from answers
+    trusted: tuple[TrustedArgument, ...] = ()
+    #: ids of those that may not any more
+    distrusted: frozenset[uuid.UUID] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +121,12 @@ def replay(product: Product, change: Change) -> Replay:
     listed = decisions(product)
     rules = list(PolicyRule.objects.filter(product=product))
     edits = edits_to(product)
-    now = _Rulebook(listed, rules, edits)
+    trusted = list(TrustedArgument.objects.filter(product=product))
+    now = _Rulebook(listed, rules, trusted, edits)
     then = _Rulebook(
         {key: found for key, found in {**listed, **change.policies}.items() if found is not None},
         [*(rule for rule in rules if rule.pk not in change.removed), *change.added],
+        [*(one for one in trusted if one.pk not in change.distrusted), *change.trusted],
         edits,
     )
     moves: Counter[tuple[Decision, Decision]] = Counter()
@@ -142,22 +148,42 @@ def _strictness(pair: tuple[Decision, Decision]) -> tuple[int, int]:
 class _Rulebook:
     """Policies and rules, as they are or would be."""
 
-    def __init__(self, policies: Mapping[str, Decision], rules: Sequence[PolicyRule], edits: Edits) -> None:
-        self._policies, self._rules, self._edits = policies, rules, edits
-        #: (operation, role) to the whitelist's decision and the rules about it
-        self._about: dict[tuple[uuid.UUID, str], tuple[Decision, tuple[Rule, ...]]] = {}
+    def __init__(
+        self,
+        policies: Mapping[str, Decision],
+        rules: Sequence[PolicyRule],
+        trusted: Sequence[TrustedArgument],
+        edits: Edits,
+    ) -> None:
+        self._policies, self._rules, self._trusted, self._edits = policies, rules, trusted, edits
+        #: (operation, role) to what holds for its calls
+        self._about: dict[tuple[uuid.UUID, str], _Held] = {}
 
     def decision(self, call: RecordedCall) -> Decision:
         """As `nlops.core.checkpoints.before_call` decides: policy, rules, and values that came from an answer."""
         key = (call.operation.pk, call.role)
         if key not in self._about:
-            moved_to = self._edits.moved_to(call.operation.key)
-            about = [rule for rule in self._rules if rule.is_about(call.operation, call.role, moved_to)]
-            is_hidden = self._edits.place(call.operation).hidden
-            policy = Decision.DENY if is_hidden else self._policies.get(call.operation.key, Decision.DENY)
-            self._about[key] = policy, tuple(rule.as_rule(call.operation) for rule in about)
-        base, held = self._about[key]
-        found = ruling(base, held, dict(call.arguments), call.requester).decision
-        if call.returned and call.operation.effect != Effect.READ and found is Decision.ALLOW:
-            return Decision.CONFIRM
-        return found
+            self._about[key] = self._held(call.operation, call.role)
+        held = self._about[key]
+        found = ruling(held.policy, held.rules, dict(call.arguments), call.requester).decision
+        is_tainted = call.operation.effect != Effect.READ and call.returned - held.trusted
+        return Decision.CONFIRM if is_tainted and found is Decision.ALLOW else found
+
+    def _held(self, operation: Operation, role: str) -> _Held:
+        moved_to = self._edits.moved_to(operation.key)
+        about = [rule for rule in self._rules if rule.is_about(operation, role, moved_to)]
+        is_hidden = self._edits.place(operation).hidden
+        return _Held(
+            Decision.DENY if is_hidden else self._policies.get(operation.key, Decision.DENY),
+            tuple(rule.as_rule(operation) for rule in about),
+            frozenset(one.argument for one in self._trusted if one.holds_for(operation)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What holds for the calls of an operation by members of a role."""
+
+    policy: Decision
+    rules: tuple[Rule, ...]
+    trusted: frozenset[str]

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from specs import access_views, example_views, lint_views, rule_views, service_views, views
+from specs import access_views, example_views, lint_views, rule_views, service_views, trust_views, views
 
 urlpatterns = [
     path("products/", views.ProductsView.as_view(), name="products"),
@@ -23,6 +23,8 @@ urlpatterns = [
     path("products/<slug:slug>/rules/", rule_views.RulesView.as_view(), name="product_rules"),
     path("products/<slug:slug>/rules/<uuid:pk>/", rule_views.RuleView.as_view(), name="product_rule"),
     path("products/<slug:slug>/rules/<uuid:pk>/delete/", rule_views.RuleDeleteView.as_view(), name="rule_delete"),
+    path("products/<slug:slug>/trusted/", trust_views.TrustView.as_view(), name="product_trust"),
+    path("products/<slug:slug>/trusted/<uuid:pk>/delete/", trust_views.TrustDeleteView.as_view(), name="trust_delete"),
     path("products/<slug:slug>/access/", access_views.AccessView.as_view(), name="product_access"),
     path("products/<slug:slug>/access/why/", access_views.WhyView.as_view(), name="access_why"),
     path("products/<slug:slug>/services/", service_views.ServicesView.as_view(), name="product_services"),

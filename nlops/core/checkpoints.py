@@ -434,12 +434,17 @@ def _apply_policy(verdict: Verdict, tool: Tool, requester: str) -> None:
 
 def _apply_taint(verdict: Verdict, tool: Tool) -> None:
     """Text from an API never gives authority: a returned value in a write needs a person's decision."""
+    names = tainted(tool, verdict.provenance)
+    if names:
+        verdict.tighten(VerdictKind.CONFIRM, say("tainted", names=", ".join(names)))
+
+
+def tainted(tool: Tool, provenance: Mapping[str, Provenance]) -> list[str]:
+    """Arguments of a write with values from answers, but for those that an operator said may have them."""
     if tool.effect is Effect.READ:
-        return
-    returned = [_top(p) for p, found in verdict.provenance.items() if found.kind is ProvenanceKind.RETURNED]
-    if returned:
-        names = ", ".join(dict.fromkeys(returned))
-        verdict.tighten(VerdictKind.CONFIRM, say("tainted", names=names))
+        return []
+    returned = [_top(p) for p, found in provenance.items() if found.kind is ProvenanceKind.RETURNED]
+    return [name for name in dict.fromkeys(returned) if name not in tool.trusted_arguments]
 
 
 def _top(pointer: str) -> str:

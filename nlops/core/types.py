@@ -185,6 +185,8 @@ class Tool(Storable):
     decision: Decision = Decision.ALLOW
     #: what makes that stricter for some arguments
     rules: tuple[Rule, ...] = ()
+    #: top-level arguments that may hold a value from an answer without a person's decision
+    trusted_arguments: tuple[str, ...] = ()
     #: top-level arguments whose value is a secret
     secret_arguments: tuple[str, ...] = ()
     #: name of the header with which the product honours an idempotency key, "" when it doesn't

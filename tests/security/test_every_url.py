@@ -16,7 +16,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from accounts.context import tenant_context
 from conversations.models import Feedback, Flag, PromptVersion
 from conversations.prompting import shipped_version
-from specs.models import Example, PolicyRule, Service, SpecVersion
+from specs.models import Example, PolicyRule, Service, SpecVersion, TrustedArgument
 from tests.web.conftest import make_product, request_approval
 
 pytestmark = pytest.mark.slow
@@ -48,6 +48,9 @@ class Real:
         self.prompt: PromptVersion = shipped_version(acme.tenant.pk)
         self.example = Example.objects.create(tenant=acme.tenant, product=self.product, request="x", steps=[])
         self.rule = PolicyRule.objects.create(tenant=acme.tenant, product=self.product, decision="deny")
+        self.trusted = TrustedArgument.objects.create(
+            tenant=acme.tenant, product=self.product, operation_key="POST /users/{username}", argument="username"
+        )
         flag = Flag.objects.create(
             tenant=acme.tenant, run=self.run, conversation=self.run.conversation, reason="blocked"
         )
@@ -81,6 +84,7 @@ class Real:
         for name, row in (
             ("approvals", self.approval), ("runs", self.run), ("r/", self.run), ("c/", self.run.conversation),
             ("conversations", self.run.conversation), ("examples", self.example), ("rules", self.rule),
+            ("trusted", self.trusted),
         ):  # fmt: skip
             if re.search(rf"(^|/){name}", route):
                 return row.pk
