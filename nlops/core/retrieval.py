@@ -65,7 +65,7 @@ def document(
         sentence if sentence != summary else "",
         " ".join(" ".join(split_name(parameter)) for parameter in parameters),
         hints,
-        synonyms,
+        *([synonyms] if synonyms else ()),
     )
     return "\n".join(" ".join(line.split())[:600] for line in lines)
 

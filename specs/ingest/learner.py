@@ -19,15 +19,13 @@ if __name__ == "__main__":
 
 import orjson
 
-from nlops.core.types import Json
 from specs.ingest.apply_overlay import apply_overlay
 from specs.ingest.bundle import is_archive, load_upload
 from specs.ingest.compile import compile_document
 from specs.ingest.errors import Problem, SpecError
 from specs.ingest.lines import places_of
 from specs.ingest.lint import lint
-from specs.ingest.load import yaml_error
-from specs.ingest.parse_yaml import parse as parse_yaml
+from specs.ingest.load import yaml_here
 from specs.ingest.validate import advice
 
 #: Nothing else may write between the answers: what libraries print goes where errors go.
@@ -36,7 +34,7 @@ _out = sys.stdout.buffer
 
 def learn(data: bytes, filename: str, max_bytes: int, packed: int | None, overlay: str) -> None:
     """Answer with what the upload holds, then with the problems in it, then with the lint report."""
-    document = load_upload(data, filename, max_bytes, _yaml)
+    document = load_upload(data, filename, max_bytes, yaml_here)
     missed = apply_overlay(document.root, orjson.loads(overlay)) if overlay else []
     compiled = compile_document(document, packed)
     problems, compiled.problems = [*missed, *compiled.problems], []
@@ -44,17 +42,6 @@ def learn(data: bytes, filename: str, max_bytes: int, packed: int | None, overla
     _answer(b"problems", _placed(problems, data, filename))
     _answer(b"problems", _placed([*problems, *advice(document)], data, filename))
     _answer(b"lint", lint(document, compiled, b"" if is_archive(data) else data))
-
-
-def _yaml(text: str) -> Json:
-    """The YAML document, read here: this process has limits already."""
-    try:
-        value: Json = parse_yaml(text)
-    except MemoryError:
-        raise
-    except Exception as error:  # the parser's error classes are no part of its promise
-        raise yaml_error(str(error), text) from error
-    return value
 
 
 def _placed(problems: list[Problem], data: bytes, filename: str) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from typing import Any
 import jiter
 
 from nlops.core.types import Json
+from specs.ingest import parse_yaml
 from specs.ingest.errors import SpecError
 
 #: Uploads above this many bytes are refused before they are read.
@@ -197,8 +198,19 @@ def yaml_apart(text: str) -> Json:
     if done.returncode != 0 or mark not in (b"+", b"-"):
         raise SpecError(_TOO_MUCH)
     if mark == b"-":
-        raise yaml_error(answer.decode(), text)
+        raise _yaml_error(answer.decode(), text)
     return parse_json(answer)
+
+
+def yaml_here(text: str) -> Json:
+    """The YAML document, parsed here: for a process that has limits. Raises SpecError."""
+    try:
+        value: Json = parse_yaml.parse(text)
+    except MemoryError:
+        raise
+    except Exception as error:  # the parser's error classes are no part of its promise
+        raise _yaml_error(str(error), text) from error
+    return value
 
 
 def _one_document(value: Json, text: str) -> Json:
@@ -222,7 +234,7 @@ _LONG_NUMBER = (
 )
 
 
-def yaml_error(message: str, text: str) -> SpecError:
+def _yaml_error(message: str, text: str) -> SpecError:
     """What the YAML parser said, in words for a person."""
     if "integer string conversion" in message:
         digits = re.search(r"\d{4000}", text)

@@ -93,6 +93,7 @@ def plain_text(text: str, limit: int) -> str:
         text = re.sub(r"<[^<>]{1,200}>", " ", text)
     if "](" in text:
         text = re.sub(r"\[([^\[\]]{1,200})\]\([^()\s]{0,500}\)", r"\1", text)
-    if "*" in text or "`" in text or "#" in text:
-        text = re.sub(r"[*`]{1,3}|^#+ ", "", text, flags=re.M)
+    if "#" in text:
+        text = re.sub(r"^#+ ", "", text, flags=re.M)
+    text = text.replace("*", "").replace("`", "")
     return " ".join(text.split())[:limit]
