@@ -4,8 +4,9 @@ import zoneinfo
 from typing import Any
 
 from django import forms
+from django.contrib.auth import password_validation
 
-from accounts.models import Mode, Tenant, TokenScope, User
+from accounts.models import MemberRole, Mode, Tenant, TokenScope, User
 
 
 class ProfileForm(forms.ModelForm):
@@ -73,3 +74,43 @@ class TokenForm(forms.Form):
     days = forms.TypedChoiceField(
         choices=[(30, "30 days"), (90, "90 days"), (365, "a year")], coerce=int, initial=90, label="Lasts"
     )
+
+
+class InviteForm(forms.Form):
+    """Whom to invite."""
+
+    email = forms.EmailField(label="E-mail address")
+    role = forms.ChoiceField(
+        choices=MemberRole.choices,
+        help_text="Customers chat; operators set up products and decide approvals; reviewers read transcripts; "
+        "owners do all of that and manage members.",
+    )
+
+
+class JoinForm(forms.Form):
+    """A new person's own data."""
+
+    first_name = forms.CharField(max_length=150, required=False)
+    last_name = forms.CharField(max_length=150, required=False)
+    time_zone = forms.ChoiceField(initial="UTC", help_text="“Yesterday” and times of day are meant in this zone.")
+    password = forms.CharField(
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        strip=False,
+        help_text=password_validation.password_validators_help_text_html,
+    )
+
+    def __init__(self, *args: Any, email: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.email = email
+        names = sorted(zoneinfo.available_timezones())
+        self.fields["time_zone"].choices = [(name, name.replace("_", " ")) for name in names]  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if "password" in cleaned:
+            names = {name: cleaned.get(name, "") for name in ("first_name", "last_name")}
+            try:
+                password_validation.validate_password(cleaned["password"], User(email=self.email, **names))
+            except forms.ValidationError as error:
+                self.add_error("password", error)
+        return cleaned

@@ -156,6 +156,11 @@ class Member(TenantModel):
         """May read transcripts, flags and evaluations in the admin."""
         return self.role in (MemberRole.REVIEWER, MemberRole.OWNER)
 
+    @property
+    def is_owner(self) -> bool:
+        """May invite and change members, and the tenant's settings."""
+        return self.role == MemberRole.OWNER
+
 
 class StaffAccess(TenantModel):
     """The log of a staff user entering a tenant: who, why, from when until when. Never deleted by the site."""
@@ -192,6 +197,8 @@ class AuditAction(models.TextChoices):
     SECOND_FACTOR_CHANGED = "second_factor_changed", "Changed a second factor"
     CONSENTED = "consented", "Gave consent"
     MEMBER_CHANGED = "member_changed", "Changed a member"
+    MEMBER_JOINED = "member_joined", "Accepted an invitation"
+    INVITATION_CHANGED = "invitation_changed", "Made, sent or revoked an invitation"
     TENANT_CHANGED = "tenant_changed", "Changed the tenant's settings"
     MODE_CHANGED = "mode_changed", "Stopped, limited or resumed nlops"
     STAFF_ENTERED = "staff_entered", "Entered the tenant as staff"
@@ -240,6 +247,38 @@ class ApiToken(TenantModel):
     @property
     def is_expired(self) -> bool:
         """Whether it opens nothing any more."""
+        return self.expires_at <= timezone.now()
+
+
+class Invitation(TenantModel):
+    """A word to somebody that they may join the tenant; its link works once, until it ends or is taken back."""
+
+    email = models.EmailField("e-mail address")
+    role = models.CharField(max_length=20, choices=MemberRole, default=MemberRole.CUSTOMER)
+    invited_by = models.ForeignKey(Member, on_delete=models.SET_NULL, null=True, related_name="invitations")
+    digest = models.CharField(max_length=64, unique=True, editable=False, help_text="SHA-256 of the link's secret")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    mailed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    accepted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "email"],
+                condition=models.Q(accepted_at=None, revoked_at=None),
+                name="invited_once_at_a_time",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether its link opens nothing any more, unless it is sent again."""
         return self.expires_at <= timezone.now()
 
 

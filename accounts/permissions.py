@@ -70,6 +70,15 @@ class IsReviewer(IsMember):
         return super().has_permission(request, view) and request.member.is_reviewer  # type: ignore[attr-defined]
 
 
+class IsOwner(IsMember):
+    """The member is an owner of the tenant."""
+
+    message = "This needs the role owner. Ask the owner of your tenant."
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return super().has_permission(request, view) and request.member.is_owner  # type: ignore[attr-defined]
+
+
 class MemberRequired(AccessMixin, View):
     """Page views for members: anonymous visitors sign in first; users without a tenant are told so."""
 
@@ -100,3 +109,12 @@ class OperatorRequired(MemberRequired):
 
     def allows(self, member: Any) -> bool:
         return bool(member.is_operator)
+
+
+class OwnerRequired(MemberRequired):
+    """Page views for owners."""
+
+    refusal = "This page needs the role owner. Ask the owner of your tenant."
+
+    def allows(self, member: Any) -> bool:
+        return bool(member.is_owner)

@@ -4,3 +4,5 @@
 TENANT = "tenant"
 #: id of the StaffAccess row under which a staff user is in that tenant
 STAFF_ACCESS = "staff_access"
+#: digest of the invitation that the person has opened, and the id of its tenant
+INVITATION = "invitation"

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin, UserPassesTestMixin
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse, reverse_lazy
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views import View
 from django.views.generic import FormView, UpdateView
 
+from accounts.context import user_context
 from accounts.flows.enter_tenant import EntryRefused, enter_tenant, leave_tenant
 from accounts.flows.give_consent import give_consent
 from accounts.flows.require_second_factor import require_second_factor
@@ -24,6 +26,7 @@ from accounts.models import Member, MemberRole, User
 from accounts.modes import mode_now
 from accounts.permissions import MemberRequired, OperatorRequired
 from accounts.requests import MemberRequest
+from accounts.sessions import TENANT
 
 
 class ProfileView(LoginRequiredMixin, UpdateView):
@@ -37,9 +40,28 @@ class ProfileView(LoginRequiredMixin, UpdateView):
         # Not request.user itself: a refused form must not change what the rest of the page shows.
         return get_object_or_404(User, pk=self.request.user.pk)
 
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(memberships=memberships_of(self.request.user.pk or 0), **kwargs)
+
     def form_valid(self, form: ModelForm[User]) -> HttpResponse:
         messages.success(self.request, "Saved.")
         return super().form_valid(form)
+
+
+class TenantChooseView(MemberRequired):
+    """Who is a member of several tenants works in this one from now on."""
+
+    def post(self, request: MemberRequest, pk: UUID) -> HttpResponse:
+        if all(own.tenant_id != pk for own in memberships_of(request.member.user_id)):
+            raise Http404
+        request.session[TENANT] = str(pk)
+        return redirect("chat")
+
+
+def memberships_of(user_id: int) -> list[Member]:
+    """Where the user may work, with the tenants."""
+    with user_context(user_id):
+        return list(Member.objects.filter(user_id=user_id, is_active=True).select_related("tenant"))
 
 
 class ConsentView(MemberRequired):

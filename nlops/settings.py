@@ -251,6 +251,8 @@ INSTALLED_APPS.append("django.forms")
 
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
+# Seconds: a mail server that doesn't answer must not hold up a page.
+EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", 10)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "nlops@localhost")
 
 # --- nlops ---
@@ -282,6 +284,8 @@ AZURE_FEDERATED_TOKEN_FILE = env.str("AZURE_FEDERATED_TOKEN_FILE", "")
 AZURE_MANAGED_IDENTITY = env.bool("AZURE_MANAGED_IDENTITY", False)
 AZURE_AUTHORITY_HOST = env.str("AZURE_AUTHORITY_HOST", "")
 AZURE_OPENAI_SCOPE = env.str("AZURE_OPENAI_SCOPE", "https://cognitiveservices.azure.com/.default")
+#: Days that the link of an invitation works.
+NLOPS_INVITATION_DAYS = env.int("NLOPS_INVITATION_DAYS", 7)
 #: Requests that one member may send per minute.
 NLOPS_MEMBER_RATE = env.int("NLOPS_MEMBER_RATE", 30)
 #: Requests that one API token may send per minute.

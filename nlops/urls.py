@@ -11,6 +11,7 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("_allauth/", include("allauth.headless.urls")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/v1/", include("accounts.urls_api")),
     path("api/v1/", include("conversations.urls_api")),
     path("api/v1/", include("specs.urls_api")),
     path("", include("accounts.urls")),

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 
 from accounts.context import tenant_context
+from accounts.models import Invitation
 from conversations.models import Feedback, Flag, PromptVersion
 from conversations.prompting import shipped_version
 from specs.models import Example, PolicyRule, Service, SpecVersion, TrustedArgument
@@ -22,7 +25,9 @@ from tests.web.conftest import make_product, request_approval
 pytestmark = pytest.mark.slow
 
 #: Open to everybody, or an account's own: nothing of a tenant is behind them.
-OPEN = re.compile(r"^(healthz|readyz|accounts/|_allauth/|api/v1/schema/|static/|admin/jsi18n|admin/login|admin/logout)")
+OPEN = re.compile(
+    r"^(healthz|readyz|accounts/|_allauth/|api/v1/schema/|static/|join/|admin/jsi18n|admin/login|admin/logout)"
+)
 #: Own rooms without anything of a tenant in the address.
 OWN = re.compile(r"^(profile/|consent/|staff/|admin/(password_change|$|autocomplete|search|r/))")
 
@@ -47,6 +52,10 @@ class Real:
         self.version = SpecVersion.objects.get()
         self.prompt: PromptVersion = shipped_version(acme.tenant.pk)
         self.example = Example.objects.create(tenant=acme.tenant, product=self.product, request="x", steps=[])
+        self.invitation = Invitation.objects.create(
+            tenant=acme.tenant, email="new@acme.example", digest="0", expires_at=timezone.now() + timedelta(days=1)
+        )
+        self.member = acme.customer
         self.rule = PolicyRule.objects.create(tenant=acme.tenant, product=self.product, decision="deny")
         self.trusted = TrustedArgument.objects.create(
             tenant=acme.tenant, product=self.product, operation_key="POST /users/{username}", argument="username"
@@ -85,6 +94,7 @@ class Real:
             ("approvals", self.approval), ("runs", self.run), ("r/", self.run), ("c/", self.run.conversation),
             ("conversations", self.run.conversation), ("examples", self.example), ("rules", self.rule),
             ("trusted", self.trusted),
+            ("members", self.member), ("invitations", self.invitation), ("tenants", self.member.tenant),
         ):  # fmt: skip
             if re.search(rf"(^|/){name}", route):
                 return row.pk
@@ -156,7 +166,7 @@ def test_strangers_are_sent_to_sign_in_or_refused(real):
     assert not seen, seen[:10]
 
 
-OPERATORS_ONLY = re.compile(r"^(api/v1/)?(products|approvals|control|usage)")
+OPERATORS_ONLY = re.compile(r"^(api/v1/)?(products|approvals|control|usage|members|invitations)")
 
 
 def test_customers_open_nothing_of_the_operators(real, acme, browse):
