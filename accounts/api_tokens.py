@@ -10,13 +10,11 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-import time
 import uuid
 from collections.abc import Sequence
 from datetime import timedelta
 
 from django.conf import settings
-from django.core.cache import cache
 from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
@@ -25,6 +23,7 @@ from rest_framework.request import Request
 
 from accounts.context import tenant_context
 from accounts.models import ApiToken, Member, TokenScope
+from accounts.throttle import wait_for
 
 _FORM = re.compile(r"nlops_([0-9a-f]{32})_([A-Za-z0-9_-]{43})")
 #: Seconds between two notes of when a token was used.
@@ -67,10 +66,7 @@ def find_token(token: str) -> ApiToken | None:
 
 def wait_for_token(token: ApiToken) -> int:
     """Count one request of the token in this minute; seconds to wait when it sent too many, else 0."""
-    now = int(time.time())
-    key = f"throttle:token:{token.pk}:{now // 60}"
-    cache.add(key, 0, timeout=120)
-    return 60 - now % 60 if cache.incr(key) > settings.NLOPS_TOKEN_RATE else 0
+    return wait_for(f"token:{token.pk}", settings.NLOPS_TOKEN_RATE)
 
 
 def may(token: ApiToken, scope: str, method: str) -> bool:

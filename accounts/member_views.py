@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from allauth.account.utils import perform_login
 from django.contrib import messages
-from django.contrib.auth import login
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -156,8 +156,9 @@ class JoinView(View):
         except JoinRefused as error:
             form.add_error(None, str(error))
             return self.page(request, invitation, form, status=422)
-        login(request, member.user, backend="django.contrib.auth.backends.ModelBackend")
-        return self.enter(request, member)
+        signed_in = perform_login(request, member.user)
+        self.enter(request, member)
+        return signed_in
 
     def open(self, request: HttpRequest, secret: str) -> HttpResponse:
         """Remember which invitation it is; a person may have to sign in first."""

@@ -10,6 +10,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
+from django.template.loader import render_to_string
 from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone
 
@@ -20,6 +21,10 @@ from accounts.models import ActorKind, ApiToken, Member, StaffAccess, Tenant, Us
 from accounts.requests import client_ip
 from accounts.second_factor import lacks_second_factor
 from accounts.sessions import STAFF_ACCESS, TENANT
+from accounts.throttle import wait_for_address
+
+#: What a load balancer asks, from one address for everybody.
+_PROBES = ("/healthz", "/readyz")
 
 
 class MemberMiddleware:
@@ -33,7 +38,10 @@ class MemberMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        with acting(Origin(ActorKind.STRANGER, ip=client_ip(request))):
+        ip = client_ip(request)
+        if not request.path_info.startswith(_PROBES) and (wait := wait_for_address(ip)):
+            return too_many(request, wait)
+        with acting(Origin(ActorKind.STRANGER, ip=ip)):
             return self._respond(request)
 
     def _respond(self, request: HttpRequest) -> HttpResponse:
@@ -83,6 +91,16 @@ class MemberMiddleware:
                     # Django has turned the exception into a page already; half of a request must not stay.
                     transaction.set_rollback(True)
                 return response
+
+
+def too_many(request: HttpRequest, wait: int = 60) -> HttpResponse:
+    """429 with the seconds to wait (RFC 6585 section 4), as a page or for scripts."""
+    told = f"Too many requests came from your address. Try again in {wait} seconds."
+    headers = {"Retry-After": str(wait)}
+    if request.path_info.startswith(("/api/", "/_allauth/")):
+        return JsonResponse({"detail": told}, status=429, headers=headers)
+    # Without the request: its context processors ask the database, which is to be spared.
+    return HttpResponse(render_to_string("429.html", {"wait": wait}), status=429, headers=headers)
 
 
 def _is_own_account(request: HttpRequest) -> bool:

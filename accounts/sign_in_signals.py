@@ -20,14 +20,14 @@ from nlops.core.types import Json
 @receiver(user_logged_in)
 def signed_in(request: HttpRequest | None, user: User, **_: Any) -> None:
     """Somebody has passed every step of signing in."""
-    _audit(AuditAction.SIGNED_IN, request, user)
+    audit_everywhere(AuditAction.SIGNED_IN, request, user)
 
 
 @receiver(user_logged_out)
 def signed_out(request: HttpRequest | None, user: User | None, **_: Any) -> None:
     """A session was ended by its user."""
     if user is not None:
-        _audit(AuditAction.SIGNED_OUT, request, user)
+        audit_everywhere(AuditAction.SIGNED_OUT, request, user)
 
 
 @receiver(user_login_failed)
@@ -35,13 +35,13 @@ def sign_in_failed(credentials: dict[str, Any], request: HttpRequest | None = No
     """A wrong password; how often it can be tried is limited by allauth."""
     user = User.objects.filter(email=str(credentials.get("email") or credentials.get("username") or "").lower()).first()
     if user is not None:
-        _audit(AuditAction.SIGN_IN_FAILED, request, user, kind=ActorKind.STRANGER)
+        audit_everywhere(AuditAction.SIGN_IN_FAILED, request, user, kind=ActorKind.STRANGER)
 
 
 @receiver([password_changed, password_reset, password_set])
 def password_is_new(request: HttpRequest | None, user: User, **_: Any) -> None:
     """A password was set, changed or reset."""
-    _audit(AuditAction.PASSWORD_CHANGED, request, user)
+    audit_everywhere(AuditAction.PASSWORD_CHANGED, request, user)
 
 
 @receiver([authenticator_added, authenticator_removed, authenticator_reset])
@@ -49,10 +49,10 @@ def second_factor_is_new(request: HttpRequest | None, user: User, authenticator:
     """A second factor came, went, or got new recovery codes."""
     names = {id(authenticator_added): "added", id(authenticator_removed): "removed"}
     data: dict[str, Json] = {"type": str(authenticator.type), "change": names.get(id(signal), "reset")}
-    _audit(AuditAction.SECOND_FACTOR_CHANGED, request, user, data=data)
+    audit_everywhere(AuditAction.SECOND_FACTOR_CHANGED, request, user, data=data)
 
 
-def _audit(
+def audit_everywhere(
     action: AuditAction,
     request: HttpRequest | None,
     user: User,

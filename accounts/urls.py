@@ -7,6 +7,7 @@ urlpatterns = [
     path("profile/tokens/", token_views.TokensView.as_view(), name="tokens"),
     path("profile/tokens/<uuid:pk>/revoke/", token_views.TokenRevokeView.as_view(), name="token_revoke"),
     path("profile/tenants/<uuid:pk>/", views.TenantChooseView.as_view(), name="tenant_choose"),
+    path("profile/sessions/<int:pk>/end/", views.SessionEndView.as_view(), name="session_end"),
     path("consent/", views.ConsentView.as_view(), name="consent"),
     path("control/", views.ControlView.as_view(), name="control"),
     path("control/second-factor/", views.SecondFactorView.as_view(), name="second_factor"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from allauth.usersessions.internal.flows.sessions import end_sessions
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin, UserPassesTestMixin
@@ -46,6 +48,14 @@ class ProfileView(LoginRequiredMixin, UpdateView):
     def form_valid(self, form: ModelForm[User]) -> HttpResponse:
         messages.success(self.request, "Saved.")
         return super().form_valid(form)
+
+
+class SessionEndView(LoginRequiredMixin, View):
+    """Sign out one of the person's other sessions."""
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        end_sessions(request, [get_object_or_404(UserSession, pk=pk, user_id=request.user.pk)])
+        return redirect("usersessions_list")
 
 
 class TenantChooseView(MemberRequired):

@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.usersessions",
     "allauth.headless",
     "csp",
     "django_htmx",
@@ -182,6 +183,10 @@ ACCOUNT_LOGOUT_ON_GET = False
 HEADLESS_CLIENTS = ("app",)
 MFA_ADAPTER = "accounts.second_factor.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+#: Proxies in front that each add the address they were asked from to X-Forwarded-For. Without one that header is
+#: whatever the client likes, and is not read.
+ALLAUTH_TRUSTED_PROXY_COUNT = env.int("NLOPS_TRUSTED_PROXIES", 0)
+USERSESSIONS_ADAPTER = "accounts.adapter.UserSessionsAdapter"
 SESSION_COOKIE_NAME = "nlops_session"
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = not INSECURE_HTTP
@@ -288,6 +293,10 @@ AZURE_OPENAI_SCOPE = env.str("AZURE_OPENAI_SCOPE", "https://cognitiveservices.az
 NLOPS_INVITATION_DAYS = env.int("NLOPS_INVITATION_DAYS", 7)
 #: Requests that one member may send per minute.
 NLOPS_MEMBER_RATE = env.int("NLOPS_MEMBER_RATE", 30)
+#: Requests that all members of a tenant may send per minute; and everything that one address may send, signed in or
+#: not. 0: no limit.
+NLOPS_TENANT_RATE = env.int("NLOPS_TENANT_RATE", 300)
+NLOPS_ADDRESS_RATE = env.int("NLOPS_ADDRESS_RATE", 0 if TESTING else 1200)
 #: Requests that one API token may send per minute.
 NLOPS_TOKEN_RATE = env.int("NLOPS_TOKEN_RATE", 300)
 #: Characters of one message.

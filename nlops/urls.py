@@ -4,6 +4,9 @@ from drf_spectacular.views import SpectacularAPIView
 from accounts.admin_site import site
 from nlops import health
 
+#: allauth's own limits, on signing in and the like
+handler429 = "accounts.middleware.too_many"
+
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
