@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -42,6 +43,7 @@ _QUESTIONS: Final = _set("is has require requires needs allow allows must use us
 _PAGING: Final = _set("next page previous prev continuation cursor sync max min")
 
 
+@functools.lru_cache(maxsize=5_000)
 def is_secret_name(name: str) -> bool:
     """True when a field of this name holds a secret: password, clientSecret, x-api-key; not token_type."""
     words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]

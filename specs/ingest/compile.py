@@ -188,8 +188,8 @@ class _Compiler:
         self._repeated = 0
         #: what is shared and was written already, to its bytes
         self._sizes: dict[str, int] = {}
-        #: reference of a shared parameter to its argument and the definitions that it needs
-        self._shared: dict[str, tuple[Argument | None, set[str]]] = {}
+        #: reference of a shared parameter, or its JSON, to its argument and the definitions that it needs
+        self._shared: dict[str | bytes, tuple[Argument | None, set[str]]] = {}
         self._ids: set[str] = set()
         #: name of a definition to the values that it tells
         self._told: dict[str, list[str]] = {}
@@ -393,10 +393,12 @@ class _Compiler:
         for reference, parameter in parameters:
             if parameter.get("in") in ("body", "formData") and self._document.is_swagger:
                 continue
-            if reference not in self._shared or not reference:
-                needed: set[str] = set()
-                self._shared[reference] = (self._argument(parameter, needed), needed)
-            argument, needed = self._shared[reference]
+            # Many descriptions write the same parameter out in every operation.
+            alike = reference or _written(parameter)
+            if alike not in self._shared or not alike:
+                found: set[str] = set()
+                self._shared[alike] = (self._argument(parameter, found), found)
+            argument, needed = self._shared[alike]
             if reference and argument:
                 argument, needed = self._shared_or_referred_to(argument, reference, needed)
             refs |= needed
@@ -811,6 +813,14 @@ def _server_url(server: dict[str, Json]) -> str:
         if isinstance(variable, dict):
             url = url.replace(f"{{{name}}}", _text(variable.get("default")))
     return url[:500]
+
+
+def _written(node: Json) -> bytes:
+    """The node as JSON; empty for one that only Python can hold, such as numbers beyond 64 bits."""
+    try:
+        return orjson.dumps(node)
+    except TypeError:
+        return b""
 
 
 def _search_text(name: str, summary: str, description: str, source: _Source, service: str, table: ArgumentTable) -> str:

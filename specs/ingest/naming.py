@@ -14,7 +14,12 @@ _WORDS: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 def words(text: str) -> list[str]:
     """The words of an identifier in small letters: "listUserKeys", "list_user-keys" → list, user, keys."""
-    return [word.lower() for word in _WORDS.findall(text)]
+    return list(_words(text))
+
+
+@functools.lru_cache(maxsize=20_000)
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.lower() for word in _WORDS.findall(text))
 
 
 def fitted(name: str, limit: int = MAX_NAME) -> str:

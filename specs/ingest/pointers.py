@@ -20,7 +20,7 @@ def escape(segment: str) -> str:
 
 def join(*segments: str | int) -> str:
     """A JSON pointer of the segments."""
-    return "".join(f"/{escape(str(segment))}" for segment in segments)
+    return "".join([f"/{escape(str(segment))}" for segment in segments])
 
 
 def is_external(reference: str) -> bool:

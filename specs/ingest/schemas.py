@@ -286,6 +286,9 @@ def is_regex(pattern: str) -> bool:
 
 
 def _type(store: SchemaStore, keyword: str, value: Json, out: Schema, refs: set[str]) -> None:
+    if isinstance(value, str) and value in _TYPES:  # nearly always
+        out["type"] = value
+        return
     names = value if isinstance(value, list) else [value]
     known = [name.lower() for name in names if isinstance(name, str)]
     known = ["string" if name == "file" else name for name in known]
@@ -433,18 +436,21 @@ _HANDLERS: Final[dict[str, _Handler]] = {
 # --- what several keywords mean together ------------------------------------------------------------------
 
 
+_EXCLUSIVE: Final = tuple((f"$exclusiveM{side}", f"m{side}", f"exclusiveM{side}") for side in ("inimum", "aximum"))
+
+
 def _settled(node: Schema, out: Schema) -> Schema:
     """The converted keywords brought in line with each other."""
-    for side in ("inimum", "aximum"):
-        if out.pop(f"$exclusiveM{side}", None) and f"m{side}" in out:
-            out[f"exclusiveM{side}"] = out.pop(f"m{side}")
+    for marker, limit, exclusive in _EXCLUSIVE:
+        if marker in out and out.pop(marker) and limit in out:
+            out[exclusive] = out.pop(limit)
     if "enum" in out:
         _settle_enum(out)
     if "required" in out and "properties" in out and isinstance(node.get("properties"), dict):
         _drop_unsent(node["properties"], out)
     if "allOf" in out:
         out = _merged(out)
-    if out.pop("$nullable", None):
+    if "$nullable" in out and out.pop("$nullable"):
         out = _or_null(out)
     return out
 
