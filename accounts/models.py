@@ -199,6 +199,8 @@ class AuditAction(models.TextChoices):
     MEMBER_CHANGED = "member_changed", "Changed a member"
     MEMBER_JOINED = "member_joined", "Accepted an invitation"
     INVITATION_CHANGED = "invitation_changed", "Made, sent or revoked an invitation"
+    BUDGET_CHANGED = "budget_changed", "Changed the model budget"
+    BUDGET_REACHED = "budget_reached", "Reached a limit of the model budget"
     TENANT_CHANGED = "tenant_changed", "Changed the tenant's settings"
     MODE_CHANGED = "mode_changed", "Stopped, limited or resumed nlops"
     STAFF_ENTERED = "staff_entered", "Entered the tenant as staff"

@@ -177,6 +177,33 @@ class UsageDay(TenantModel):
         return f"{self.member} on {self.day}"
 
 
+class Measure(models.TextChoices):
+    """What a budget is counted in."""
+
+    TOKENS = "tokens", "Tokens, read and written"
+    COST = "cost", "Cost, by NLOPS_MODEL_PRICES"
+
+
+class Budget(TenantModel):
+    """What models may be used for on one day (UTC): by all of the tenant, and by each member. None: no limit.
+
+    Above a soft limit people are told; above a hard one nothing new is begun until the day is over. Costs are in
+    millionths of the currency unit.
+    """
+
+    measure = models.CharField(max_length=10, choices=Measure, default=Measure.TOKENS)
+    soft = models.PositiveBigIntegerField(null=True, blank=True)
+    hard = models.PositiveBigIntegerField(null=True, blank=True)
+    member_soft = models.PositiveBigIntegerField(null=True, blank=True)
+    member_hard = models.PositiveBigIntegerField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant"], name="budget_once_per_tenant")]
+
+    def __str__(self) -> str:
+        return f"{self.hard} {self.measure} a day"
+
+
 class Event(TenantModel):
     """The record of a step, append-only; the transcript is the list of events. No secret stands in `data`."""
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from conversations import prompt_views, usage_views, views
+from conversations import budget_views, prompt_views, usage_views, views
 from conversations.stream import stream
 
 urlpatterns = [
@@ -20,5 +20,6 @@ urlpatterns = [
     path("prompt/<int:number>/", prompt_views.PromptView.as_view(), name="prompt"),
     path("prompt/<int:number>/activate/", prompt_views.PromptActivateView.as_view(), name="prompt_activate"),
     path("usage/", usage_views.UsageView.as_view(), name="usage"),
+    path("usage/budget/", budget_views.BudgetView.as_view(), name="budget"),
     path("usage.csv", usage_views.UsageCsvView.as_view(), name="usage_csv"),
 ]

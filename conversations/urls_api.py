@@ -1,6 +1,6 @@
 from django.urls import path
 
-from conversations import api, prompt_api
+from conversations import api, budget_views, prompt_api
 
 urlpatterns = [
     path("ask/", api.AskView.as_view(), name="api_ask"),
@@ -12,5 +12,6 @@ urlpatterns = [
     path("approvals/<uuid:pk>/decide/", api.ApprovalDecideView.as_view(), name="api_approval_decide"),
     path("prompts/", prompt_api.PromptListView.as_view(), name="api_prompts"),
     path("prompts/<int:number>/activate/", prompt_api.PromptActivateView.as_view(), name="api_prompt_activate"),
+    path("usage/budget/", budget_views.BudgetApiView.as_view(), name="api_budget"),
     path("usage/", prompt_api.UsageView.as_view(), name="api_usage"),
 ]

@@ -22,6 +22,7 @@ from django.utils import timezone
 from accounts.context import tenant_context
 from accounts.encryption import decrypt
 from accounts.models import Mode
+from conversations.budget import spent_words, standing
 from conversations.dispatch import DispatchRefused, check_dispatch
 from conversations.draft import Draft
 from conversations.flows.perform import AskModel, AskWords, SendCall
@@ -278,6 +279,11 @@ def _job(step: Step) -> AskModel | AskWords | SendCall | EngineEvent:
 def _select_tools(step: Step) -> AskWords | EngineEvent:
     """The ranked operations; where the request's words rank none before others, the model's search words come first."""
     run, state = step.run, step.state
+    now = standing(run.conversation.member)
+    if now is not None and (now.is_spent or now.is_own_spent):
+        # Others that were admitted before it have used it up since. Another model would be paid from it, too.
+        state.uses_fallback = True
+        return ModelFailed(spent_words(run.conversation.member, now))
     model = model_of(run, state)
     run.model = model_name(run, state)
     before = " ".join([message.content for message in state.history if message.role is Role.USER][-1:])

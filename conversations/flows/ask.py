@@ -12,6 +12,7 @@ from accounts.encryption import encrypt
 from accounts.models import Member, Mode
 from accounts.modes import mode_now
 from accounts.throttle import count_request
+from conversations.budget import check_budget
 from conversations.channel import ping_after_commit
 from conversations.flows import FlowError
 from conversations.flows.cancel import cancel
@@ -40,7 +41,7 @@ def ask(member: Member, text: str, conversation: Conversation | None = None) -> 
     When the conversation's latest run waits for an answer that the words can be, they are that answer. Secrets in
     the words are masked before anything is stored.
 
-    Raises MessageRefused, ConsentMissing, accounts.throttle.Throttled.
+    Raises MessageRefused, ConsentMissing, accounts.throttle.Throttled (BudgetSpent is one).
     """
     hidden, text = hidden_count(text), visible(text).strip()
     _check(member, text)
@@ -72,6 +73,7 @@ def _check(member: Member, text: str) -> None:
         )
     if not is_driven_here():
         count_request(member)
+    check_budget(member)
 
 
 def _begin(member: Member, conversation: Conversation, text: str, hidden: int) -> Run:
