@@ -68,7 +68,14 @@ class UploadForm(forms.Form):
 class ConnectionForm(forms.ModelForm):
     """How to reach the product. The secrets are written, never shown; static/connection.js shows what a kind needs."""
 
-    base_url = forms.URLField(label="Base URL", max_length=500, assume_scheme="https")
+    base_url = forms.URLField(
+        label="Base URL",
+        max_length=500,
+        assume_scheme="https",
+        error_messages={
+            "invalid": "Give an address such as https://api.example.com, with your own values in place of {…}."
+        },
+    )
     secret = forms.CharField(
         required=False,
         strip=False,
@@ -148,6 +155,8 @@ class ConnectionForm(forms.ModelForm):
         #: base URLs that the description names, offered for the field
         self.servers = servers or []
         self.fields["base_url"].widget.attrs["list"] = "servers"
+        if open_ := [url for url in self.servers if "{" in url]:
+            self.fields["base_url"].help_text = f"The description names {open_[0]}: write your own in place of {{…}}."
         self.fields["client_auth"].required = False
         self._say_what_is_stored("secret", "The password, key, token or client secret.")
         self._say_what_is_stored("client_key", "Private key of the client certificate, as PEM.")
@@ -229,12 +238,12 @@ class ExampleForm(forms.Form):
 def servers_of(version: SpecVersion) -> list[str]:
     """The absolute base URLs that the description names."""
     urls = [server.get("url", "") if isinstance(server, dict) else str(server) for server in version.servers]
-    return [url for url in urls if url.startswith(("http://", "https://")) and "{" not in url]
+    return [url for url in urls if url.startswith(("http://", "https://"))]
 
 
 def guess_connection(version: SpecVersion) -> dict[str, Any]:
     """What the description says about reaching the product, as a form's initial values."""
-    guess: dict[str, Any] = {"base_url": next(iter(servers_of(version)), "")}
+    guess: dict[str, Any] = {"base_url": next((url for url in servers_of(version) if "{" not in url), "")}
     schemes = [scheme for scheme in version.security_schemes.values() if isinstance(scheme, dict)]
     return guess | next(filter(None, map(_authentication, schemes)), {})
 

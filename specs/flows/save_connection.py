@@ -120,6 +120,8 @@ def checked_url(url: str, field: str) -> str:
         raise FlowError(f"{field}: leave user name and password out of the address; they have fields of their own.")
     if parts.query or parts.fragment or url.endswith(("?", "#")):
         raise FlowError(f"{field}: leave out what follows “?” or “#”.")
+    if variable := re.search(r"\{[^{}]*\}", url):
+        raise FlowError(f"{field}: write your own value in place of {variable[0]}.")
     if port == 0:
         raise FlowError(f"{field}: 0 is no port.")
     return url

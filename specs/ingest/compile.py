@@ -7,8 +7,9 @@ and `argument_schema` makes the closure when somebody wants it. A part that can'
 from __future__ import annotations
 
 import functools
+import itertools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -165,6 +166,8 @@ class _Body:
 #: Definitions of an operation whose values the ranking reads, and characters of all that it reads beside.
 MAX_TOLD_DEFINITIONS: Final = 12
 MAX_HINTS: Final = 300
+#: Base URLs of a description that are offered.
+MAX_SERVERS: Final = 50
 #: Places of parameters in the order in which a tool's arguments stand.
 _ORDER = {"path": 0, "query": 1, "header": 2, "cookie": 3}
 
@@ -597,9 +600,9 @@ class _Compiler:
         found: dict[str, str] = {}
         for holder in holders:
             for server in _list(holder.get("servers")):
-                if isinstance(server, dict) and (url := _server_url(server)):
+                for url in _server_urls(server) if isinstance(server, dict) else ():
                     found.setdefault(url, plain_text(_text(server.get("description")), 300))
-        return [{"url": url, "description": text} for url, text in list(found.items())[:50]]
+        return [{"url": url, "description": text} for url, text in list(found.items())[:MAX_SERVERS]]
 
     def _own_server(self, source: _Source) -> str:
         """URL of the operation's or its path's first server, "" when that is one of the description's own."""
@@ -806,13 +809,39 @@ def _concrete(media_type: str) -> str:
     return "application/json" if "*" in plain or not re.fullmatch(r"[\w.+-]+/[\w.+-]+", plain) else plain[:200]
 
 
+def _server_urls(server: dict[str, Json]) -> Iterator[str]:
+    """The server's URLs: with its variables' defaults, then with each of the values that they list.
+
+    What has neither default nor list stays as it is written, {name}, for the operator to fill in.
+    """
+    if url := _server_url(server):
+        yield url
+    template, variables = _text(server.get("url")), server.get("variables")
+    chosen = {
+        name: [_text(value) for value in _list(variable.get("enum"))] or [_text(variable.get("default"))]
+        for name, variable in (variables.items() if isinstance(variables, dict) else ())
+        if isinstance(variable, dict) and f"{{{name}}}" in template
+    }
+    for values in itertools.islice(itertools.product(*chosen.values()), MAX_SERVERS):
+        if url := _filled(template, dict(zip(chosen, values, strict=True))):
+            yield url
+
+
+def _filled(template: str, values: Mapping[str, str]) -> str:
+    for name, value in values.items():
+        template = template.replace(f"{{{name}}}", value or f"{{{name}}}")
+    return template[:500]
+
+
 def _server_url(server: dict[str, Json]) -> str:
     """The server's URL with its variables' defaults filled in."""
     url, variables = _text(server.get("url")), server.get("variables")
-    for name, variable in variables.items() if isinstance(variables, dict) else ():
-        if isinstance(variable, dict):
-            url = url.replace(f"{{{name}}}", _text(variable.get("default")))
-    return url[:500]
+    defaults = {
+        name: _text(variable.get("default"))
+        for name, variable in (variables.items() if isinstance(variables, dict) else ())
+        if isinstance(variable, dict)
+    }
+    return _filled(url, defaults)
 
 
 def _written(node: Json) -> bytes:

@@ -197,6 +197,7 @@ def test_no_new_secret_keeps_the_stored_one_unless_it_would_go_to_another_host(p
         ({"base_url": "product.example"}, "Base URL"),
         ({"base_url": "https://user:pass@x.example"}, "leave user name and password out"),
         ({"base_url": "https://x.example/?a=1"}, "leave out what follows"),
+        ({"base_url": "https://{tenant}.example"}, "your own value in place of {tenant}"),
         ({"base_url": "https://x.example:99999"}, "no valid address"),
         ({"base_url": "https://x.example/a b"}, "Base URL"),
         ({"auth_kind": "magic"}, "choose one of"),

@@ -106,6 +106,23 @@ def test_a_server_of_a_path_or_an_operation_is_kept_where_it_differs():
     assert "a server of its own (https://up.example/v2)" in messages(spec, Severity.ADVICE)
 
 
+def test_a_servers_variables_are_filled_with_their_default_then_with_each_value_that_they_list():
+    region = {"default": "eu", "enum": ["us", "eu"]}
+    servers = [
+        {"url": "https://{region}.example/{v}", "variables": {"region": region, "v": {"default": "v1"}}},
+        {"url": "https://{tenant}.example", "variables": {"tenant": {"description": "yours"}}},
+        {
+            "url": "https://{a}{b}.example",
+            "variables": {key: {"default": "1", "enum": list("123456789")} for key in "ab"},
+        },
+    ]
+    spec = compiled({"/a": {"get": {}}}, servers=servers)
+    urls = [server["url"] for server in spec.servers]
+    assert urls[:3] == ["https://eu.example/v1", "https://us.example/v1", "https://{tenant}.example"]
+    assert urls[3] == "https://11.example"
+    assert len(urls) == 50
+
+
 def test_servers_of_paths_alone_are_the_descriptions_own():
     servers = [{"url": "https://api.example"}]
     spec = compiled({"/a": {"get": {}, "servers": servers}, "/b": {"get": {}, "servers": servers}})
