@@ -30,9 +30,11 @@ def check_dispatch(run: Run, call: CallRecord, tool: Tool | None) -> tuple[Opera
     if tool is None or tool.decision is Decision.DENY:
         raise DispatchRefused("This operation may not be used here any more.")
     operation = operation_of(run.tenant_id, tool.operation_id)
-    connection = connection_to(operation.version.product_id)
+    connection = connection_to(operation.version.product_id, run.conversation.member_id)
     if connection is None:
         raise DispatchRefused(f"There is no connection to {tool.product} yet. An operator can add one under Products.")
+    if tool.connect or connection.lacks_credential:
+        raise DispatchRefused(say("connect_first", product=tool.product))
     decision = ruling(tool.decision, tool.rules, call.arguments, run.conversation.member.user.email).decision
     if decision is Decision.DENY:
         raise DispatchRefused(say("not_allowed_so"))

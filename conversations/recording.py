@@ -164,6 +164,8 @@ class Recording:
 def request_hash(operation_id: object, version_id: object, connection: Connection, arguments: Json) -> str:
     """SHA-256 over exactly what a person agrees to: operation, spec version, connection, arguments."""
     exact = [str(operation_id), str(version_id), str(connection.pk), connection.base_url, arguments]
+    if connection.personal:
+        exact.append("with the requester's own account")
     return hashlib.sha256(orjson.dumps(exact, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 

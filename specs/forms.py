@@ -94,7 +94,7 @@ class ConnectionForm(forms.ModelForm):
         widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "class": "mono"}),
     )
 
-    field_order = ("base_url", "auth_kind", "auth_name", "username", "secret")
+    field_order = ("base_url", "auth_kind", "personal", "auth_name", "username", "secret")
 
     #: field to the kinds of authentication that read it; fields that are not named here are read by all
     KINDS: dict[str, tuple[str, ...]] = {
@@ -121,12 +121,13 @@ class ConnectionForm(forms.ModelForm):
     class Meta:
         model = Connection
         fields = [
-            "base_url", "auth_kind", "auth_name", "username", "client_auth", "issuer", "authorize_url", "token_url",
-            "refresh_url", "scope", "audience", "login_body", "token_pointer", "lifetime_pointer", "token_prefix",
-            "timeout_seconds", "proxy_url", "ca_certificates", "client_certificate",
+            "base_url", "auth_kind", "personal", "auth_name", "username", "client_auth", "issuer", "authorize_url",
+            "token_url", "refresh_url", "scope", "audience", "login_body", "token_pointer", "lifetime_pointer",
+            "token_prefix", "timeout_seconds", "proxy_url", "ca_certificates", "client_certificate",
         ]  # fmt: skip
         labels = {
             "auth_kind": "Authentication",
+            "personal": "Each member brings their own account",
             "auth_name": "Name of the header, parameter or cookie",
             "username": "User name or client id",
             "client_auth": "Id and secret go",
@@ -165,6 +166,13 @@ class ConnectionForm(forms.ModelForm):
         )
         for name, kinds in self.KINDS.items():
             self.fields[name].widget.attrs["data-kinds"] = " ".join(kinds)
+        for name in ("username", "secret"):
+            self.fields[name].widget.attrs["data-shared"] = ""
+        self.fields["personal"].help_text = (
+            "Calls are made in the name of whoever asks, with credentials that each member enters on their profile and "
+            "nobody else sees. User name and secret are left empty here, but for OAuth 2.0 with a sign-in by a person, "
+            "where they are the client's. A change of where the connection leads removes what members entered."
+        )
 
     def _say_what_is_stored(self, name: str, what: str) -> None:
         self.initial.pop(name, None)

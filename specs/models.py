@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from django.db import models
@@ -251,17 +252,84 @@ class Connection(TenantModel):
     checked_at = models.DateTimeField(null=True, blank=True, editable=False)
     check_message = models.TextField(blank=True, editable=False)
     check_ok = models.BooleanField(null=True, editable=False)
+    personal = models.BooleanField(
+        default=False, help_text="calls are made with credentials that each member brings, never with shared ones"
+    )
     updated_at = models.DateTimeField(auto_now=True)
+
+    #: whose credentials it has, in a copy that `with_credential` made
+    credential: MemberCredential | None = None
 
     def __str__(self) -> str:
         return self.base_url
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Raises ValueError when it would write a member's credentials into the shared row."""
+        if self.credential is not None and not {"secret", "tokens", "username"}.isdisjoint(
+            kwargs.get("update_fields") or ("secret",)
+        ):
+            raise ValueError("This connection has a member's credentials: it can't be saved.")
+        super().save(*args, **kwargs)
 
     #: columns that accounts.encryption made
     encrypted_fields = ("secret", "tokens", "client_key")
 
     def record(self, field: str) -> str:
         """Name of an encrypted field of this row, as associated data of the encryption."""
+        if self.credential is not None and (field == "tokens" or (field == "secret" and not self.has_shared_client)):
+            return self.credential.record(field)
         return f"connection:{self.pk}:{field}"
+
+    @property
+    def has_shared_client(self) -> bool:
+        """Whether id and secret are the tenant's client's, with which each person signs in for themselves."""
+        return self.auth_kind == AuthKind.OAUTH2_CODE
+
+    @property
+    def lacks_credential(self) -> bool:
+        """Whether nothing can be sent, because a member's credentials belong into it and are not there."""
+        return self.personal and self.credential is None
+
+    def with_credential(self, credential: MemberCredential) -> Connection:
+        """A copy that proves to be that member; it can't be saved."""
+        own = copy.copy(self)
+        own.credential = credential
+        own.tokens, own.tokens_expire_at = credential.tokens, credential.tokens_expire_at
+        own.renewal_token, own.renewal_until = credential.renewal_token, credential.renewal_until
+        if not self.has_shared_client:
+            own.username, own.secret = credential.username, credential.secret
+        return own
+
+
+class MemberCredential(TenantModel):
+    """What a member proves with, to a product, who they are. Nobody reads it but the calls of that member."""
+
+    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="credentials")
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="credentials")
+    username = models.CharField(max_length=200, blank=True, help_text="user name or client id")
+    secret = models.TextField(blank=True, editable=False, help_text="encrypted: password, key or token")
+    tokens = models.TextField(blank=True, editable=False, help_text="encrypted JSON of the current tokens")
+    tokens_expire_at = models.DateTimeField(null=True, blank=True, editable=False)
+    renewal_token = models.UUIDField(null=True, blank=True, editable=False)
+    renewal_until = models.DateTimeField(null=True, blank=True, editable=False)
+    works = models.BooleanField(default=True, help_text="false once the product refused it")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["member", "connection"], name="credential_once_per_member_and_connection")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.member} at {self.connection}"
+
+    #: columns that accounts.encryption made
+    encrypted_fields = ("secret", "tokens")
+
+    def record(self, field: str) -> str:
+        """Name of an encrypted field of this row, bound to its member: in another's row it can't be read."""
+        return f"credential:{self.pk}:{self.member_id}:{self.connection_id}:{field}"
 
 
 class ToolPolicy(TenantModel):

@@ -20,6 +20,7 @@ from specs.ingest.closure import closure
 from specs.ingest.compile import argument_schema
 from specs.models import (
     Connection,
+    MemberCredential,
     Operation,
     OperationEdit,
     PolicyRule,
@@ -69,9 +70,20 @@ def whitelist_fingerprint() -> str:
         return str(cursor.fetchone()[0])
 
 
-def connection_to(product_id: uuid.UUID) -> Connection | None:
-    """The product's connection, if there is one."""
-    return next(iter(read_rows(Connection, "product_id = %s", [product_id])), None)
+def connection_to(product_id: uuid.UUID, member_id: uuid.UUID | None = None) -> Connection | None:
+    """The product's connection, if there is one; where each member brings their own credentials, with the member's."""
+    found = next(iter(read_rows(Connection, "product_id = %s", [product_id])), None)
+    if found is None or not found.personal or member_id is None:
+        return found
+    own = read_rows(MemberCredential, "connection_id = %s AND member_id = %s", [found.pk, member_id])
+    return found.with_credential(own[0]) if own else found
+
+
+def personal_connections(member_id: uuid.UUID) -> list[tuple[Connection, MemberCredential | None]]:
+    """The connections for which each member brings their own credentials, by product, with the member's."""
+    own = {row.connection_id: row for row in MemberCredential.objects.filter(member=member_id)}
+    rows = Connection.objects.filter(personal=True).select_related("product").order_by("product__name")
+    return [(connection, own.get(connection.pk)) for connection in rows]
 
 
 def operation_of(tenant_id: uuid.UUID, operation_id: str) -> Operation:
@@ -82,16 +94,17 @@ def operation_of(tenant_id: uuid.UUID, operation_id: str) -> Operation:
     return _compiled(tenant_id, [operation_id])[operation_id].operation
 
 
-def tools(operation_ids: Sequence[str], role: str = "") -> list[Tool]:
+def tools(operation_ids: Sequence[str], role: str = "", member_id: uuid.UUID | None = None) -> list[Tool]:
     """Those operations as tools, in that order, each argument schema with its closure of $defs.
 
     Each has the policy's decision of this moment; where two products have a tool of the same name, the later one
-    gets a number. `role`: of the member who asks; rules for a role hold for nobody else. In the tenant's context.
+    gets a number. `role`: of the member who asks; rules for a role hold for nobody else. `member_id`: of the member,
+    whose own credentials a product may want. In the tenant's context.
     """
     compiled = _compiled(current_tenant(), operation_ids)
     keys = {one.operation.key for one in compiled.values()}
     products = {one.operation.version.product_id for one in compiled.values()}
-    now = _decisions_now(list(products), list(keys))
+    now = _decisions_now(list(products), list(keys), member_id)
     found: dict[str, Tool] = {}
     for key in operation_ids:
         if key not in compiled:
@@ -115,6 +128,7 @@ def tools(operation_ids: Sequence[str], role: str = "") -> list[Tool]:
             synonyms=place.synonyms,
             decision=decision,
             rules=tuple(rule for rule in held if rule.argument),
+            connect=now.to_connect.get(product, ""),
             trusted_arguments=tuple(one.argument for one in now.trusted if one.holds_for(operation)),
         )
     return list(found.values())
@@ -127,6 +141,8 @@ class _Now:
     allowed: dict[tuple[uuid.UUID, str], Decision]
     rules: list[PolicyRule]
     trusted: list[TrustedArgument]
+    #: product to its slug, where the member has no credentials of their own, or none that work
+    to_connect: dict[uuid.UUID, str]
     edits: dict[uuid.UUID, Edits]
 
 
@@ -144,18 +160,24 @@ _POLICIES = (
     " UNION ALL SELECT product_id, 'trusted', operation_key, json_build_object('argument', argument,"
     " 'even_destructive', even_destructive) FROM specs_trustedargument"
     " WHERE product_id = ANY(%s) AND operation_key = ANY(%s)"
+    " UNION ALL SELECT product_id, 'connect', slug, json_build_object() FROM specs_connection"
+    " JOIN specs_product ON specs_product.id = product_id WHERE personal AND %s::uuid IS NOT NULL"
+    " AND product_id = ANY(%s) AND NOT EXISTS (SELECT FROM specs_membercredential"
+    " WHERE connection_id = specs_connection.id AND member_id = %s::uuid AND works)"
 )
 
 
-def _decisions_now(products: list[uuid.UUID], keys: list[str]) -> _Now:
+def _decisions_now(products: list[uuid.UUID], keys: list[str], member_id: uuid.UUID | None) -> _Now:
     """What operators say of these operations; in SQL and in one trip because every step of every run asks."""
     allowed: dict[tuple[uuid.UUID, str], Decision] = {}
     rules: list[PolicyRule] = []
     trusted: list[TrustedArgument] = []
     services: dict[uuid.UUID, dict[str, ServiceEdit]] = {}
     operations: dict[uuid.UUID, dict[str, OperationEdit]] = {}
+    to_connect: dict[uuid.UUID, str] = {}
+    whose = [member_id, products, member_id]
     with connection.cursor() as cursor:
-        cursor.execute(_POLICIES, [products, keys, products, products, products, keys, products, keys])
+        cursor.execute(_POLICIES, [products, keys, products, products, products, keys, products, keys, *whose])
         for product, kind, key, told in cursor.fetchall():
             row = json.loads(told) if isinstance(told, str) else told
             if kind == "policy":
@@ -164,12 +186,14 @@ def _decisions_now(products: list[uuid.UUID], keys: list[str]) -> _Now:
                 rules.append(PolicyRule(product_id=product, operation_key=key, **row))
             elif kind == "service":
                 services.setdefault(product, {})[key] = ServiceEdit(slug=key, **row)
+            elif kind == "connect":
+                to_connect[product] = key
             elif kind == "trusted":
                 trusted.append(TrustedArgument(product_id=product, operation_key=key, **row))
             else:
                 operations.setdefault(product, {})[key] = OperationEdit(operation_key=key, **row)
     edits = {one: Edits(services.get(one, {}), operations.get(one, {})) for one in {*services, *operations}}
-    return _Now(allowed, rules, trusted, edits)
+    return _Now(allowed, rules, trusted, to_connect, edits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ def learn_limit(connection: Connection, response: Response) -> None:
 
 
 def _limit_key(connection: Connection) -> str:
-    return f"limit:{connection.pk}"
+    return f"limit:{connection.pk if connection.credential is None else connection.credential.pk}"
 
 
 # --- TLS --------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from specs import access_views, example_views, lint_views, rule_views, service_views, trust_views, views
+from specs import access_views, example_views, lint_views, own_views, rule_views, service_views, trust_views, views
 
 urlpatterns = [
     path("products/", views.ProductsView.as_view(), name="products"),
@@ -10,6 +10,10 @@ urlpatterns = [
     path("products/<slug:slug>/versions/<int:number>/diff/", views.DiffView.as_view(), name="version_diff"),
     path("products/<slug:slug>/connection/", views.ConnectionView.as_view(), name="product_connection"),
     path("products/<slug:slug>/connection/sign-in/", views.SignInView.as_view(), name="connection_sign_in"),
+    path("my-connections/", own_views.MyConnectionsView.as_view(), name="my_connections"),
+    path("my-connections/<slug:slug>/", own_views.MyConnectionView.as_view(), name="my_connection"),
+    path("my-connections/<slug:slug>/forget/", own_views.MyConnectionDeleteView.as_view(), name="my_connection_forget"),
+    path("my-connections/<slug:slug>/sign-in/", own_views.MySignInView.as_view(), name="my_connection_sign_in"),
     path("connections/signed-in/", views.SignedInView.as_view(), name="signed_in"),
     path("products/<slug:slug>/connection/test/", views.ConnectionTestView.as_view(), name="connection_test"),
     path("products/<slug:slug>/whitelist/", views.WhitelistView.as_view(), name="product_whitelist"),

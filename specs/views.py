@@ -6,16 +6,16 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.crypto import constant_time_compare
-from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.context import tenant_context
-from accounts.permissions import OperatorRequired
+from accounts.permissions import MemberRequired, OperatorRequired
 from accounts.requests import MemberRequest
 from nlops.core.types import Decision, Effect
 from specs import whitelist
@@ -23,12 +23,15 @@ from specs.flows import FlowError
 from specs.flows.activate_version import activate_version
 from specs.flows.authorize import Pending, begin_sign_in, finish_sign_in
 from specs.flows.call_product import ProductUnreachable, test_connection
+from specs.flows.connect_account import account_for_sign_in
 from specs.flows.save_connection import save_connection
 from specs.flows.set_policy import set_policies
 from specs.flows.upload_version import upload_files
 from specs.forms import ConnectionForm, ProductForm, UploadForm, guess_connection, servers_of
 from specs.ingest.diff import Kind
-from specs.models import LEARNT, Connection, Product, SpecVersion, VersionStatus
+from specs.models import LEARNT, Connection, MemberCredential, Product, SpecVersion, VersionStatus
+from specs.own_views import PENDING, back, to
+from specs.querysets import connection_to
 from specs.replaying import Change, replay
 from specs.services import edits_to
 from specs.versions import compared_with, diff_of, impact_of
@@ -192,7 +195,10 @@ class ConnectionView(ProductRoom):
 
     def connection(self, form: ConnectionForm, status: int = 200) -> HttpResponse:
         callback = self.request.build_absolute_uri(reverse("signed_in"))
-        return self.page("specs/connection.html", status, form=form, connection=self.stored(), callback=callback)
+        stored = self.stored()
+        connected = MemberCredential.objects.filter(connection=stored, works=True).count() if stored else 0
+        context = {"form": form, "connection": stored, "callback": callback, "connected": connected}
+        return self.page("specs/connection.html", status, **context)
 
     def stored(self) -> Connection | None:
         return Connection.objects.filter(product=self.product).first()
@@ -205,11 +211,14 @@ class ConnectionTestView(OperatorRequired):
 
     def post(self, request: MemberRequest, slug: str) -> HttpResponse:
         connection = _connection_of(request, slug)
-        test_connection(connection)
+        with tenant_context(request.tenant.pk):
+            # Where each member brings their own account, the operator tries it with theirs.
+            own = connection_to(connection.product_id, request.member.pk)
+        test_connection(connection if own is None else own)
         if not request.htmx:
             return redirect("product_connection", slug)
         with tenant_context(request.tenant.pk):
-            context = {"room": "products", "product": connection.product, "connection": connection}
+            context = {"room": "products", "product": connection.product, "connection": _connection_of(request, slug)}
             return render(request, "specs/connection.html#check", context)
 
 
@@ -220,52 +229,58 @@ class SignInView(OperatorRequired):
 
     def post(self, request: MemberRequest, slug: str) -> HttpResponse:
         connection = _connection_of(request, slug)
+        if connection.personal:
+            return redirect("my_connection", slug)
         try:
             pending = begin_sign_in(connection, request.build_absolute_uri(reverse("signed_in")))
         except (FlowError, ProductUnreachable) as error:
             messages.error(request, str(error))
-            return _to(request, reverse("product_connection", args=[slug]))
-        request.session[_PENDING] = {"slug": slug, **asdict(pending)}
-        return _to(request, pending.url)
+            return to(request, reverse("product_connection", args=[slug]))
+        request.session[PENDING] = {"slug": slug, **asdict(pending)}
+        return to(request, pending.url)
 
 
-class SignedInView(OperatorRequired):
-    """The operator comes back from the provider with a code."""
+class SignedInView(MemberRequired):
+    """A person comes back from the provider with a code: an operator for a connection, or a member for their own."""
 
     outside_transaction = True
 
     def get(self, request: MemberRequest) -> HttpResponse:
-        kept = request.session.pop(_PENDING, None)
-        told = request.GET.get("state", "")
+        kept = request.session.pop(PENDING, None)
+        own = bool(kept and kept.pop("own", False))
+        if not own and not request.member.is_operator:
+            raise PermissionDenied(OperatorRequired.refusal)
+        told, start = request.GET.get("state", ""), "my_connection" if own else "product_connection"
         if kept is None or not constant_time_compare(kept["state"], told):
             messages.error(request, "This sign-in did not begin here, or it was finished already. Press “Connect”.")
-            return redirect("product_connection", kept["slug"]) if kept else redirect("products")
-        slug = kept.pop("slug")
+            return redirect(start, kept["slug"]) if kept else redirect("products")
+        slug, text = kept.pop("slug"), kept.pop("text", "")
         connection = _connection_of(request, slug)
+        if connection.personal is not own:
+            messages.error(request, "The connection was changed in the meantime. Press “Connect” again.")
+            return redirect(start, slug)
+        if own:
+            with tenant_context(request.tenant.pk):
+                connection = account_for_sign_in(connection, request.member)
         if "code" not in request.GET:
             why = request.GET.get("error_description") or request.GET.get("error") or "it gave no reason"
             messages.error(request, f"The provider did not let you in: {why[:300]}")
-            return redirect("product_connection", slug)
+            return redirect(start, slug)
         try:
             finish_sign_in(connection, Pending(**kept), request.GET["code"])
         except ProductUnreachable as error:
             messages.error(request, str(error))
-        else:
-            messages.success(request, "You are signed in for this connection. Test it.")
-        return redirect("product_connection", slug)
-
-
-_PENDING = "connection_sign_in"
+            return redirect(start, slug)
+        if own:
+            messages.success(request, f"Your account of {connection.product} is connected.")
+            return redirect(back(text))
+        messages.success(request, "You are signed in for this connection. Test it.")
+        return redirect(start, slug)
 
 
 def _connection_of(request: MemberRequest, slug: str) -> Connection:
     with tenant_context(request.tenant.pk):
         return get_object_or_404(Connection.objects.select_related("product").filter(product__slug=slug))
-
-
-def _to(request: MemberRequest, url: str) -> HttpResponse:
-    """To the URL, which may be another host's: the page's policy lets no form lead there, but a script may go."""
-    return HttpResponseClientRedirect(url) if request.htmx else redirect(url)
 
 
 class WhitelistView(ProductRoom):

@@ -38,7 +38,7 @@ from specs.flows.read_pages import Page, is_readable, pages
 from specs.http import ProductUnreachable
 from specs.models import Connection, Operation
 from specs.paging import find_rows, is_whole, rows_at
-from specs.querysets import decision_for
+from specs.querysets import connection_to, decision_for
 
 log = structlog.get_logger(__name__)
 
@@ -78,7 +78,7 @@ def prepare_download(member: Member, run: Run, key: str) -> Download:
     if mode_now(member.tenant).mode is Mode.STOPPED:
         raise DownloadRefused("nlops is stopped for now, so nothing can be downloaded. Please try again later.")
     stored = _stored_rows(call.response)
-    found = Connection.objects.select_related("product").filter(product_id=operation.version.product_id).first()
+    found = connection_to(operation.version.product_id, member.pk)
     if stored is None:
         _check_reading(call, decision, found)
     count_request(member)

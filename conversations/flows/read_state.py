@@ -67,7 +67,9 @@ def prepare_reading(member: Member, approval: Approval) -> Reading | None:
     if tool is None:
         return None
     operation = operation_of(approval.tenant_id, tool.operation_id)
-    found, connection = reading_operation(operation, call.arguments), connection_to(operation.version.product_id)
+    found = reading_operation(operation, call.arguments)
+    # With the reader's own account where each member has one: whoever decides sees no more than they may.
+    connection = connection_to(operation.version.product_id, member.pk)
     if found is None or connection is None:
         return None
     count_request(member)

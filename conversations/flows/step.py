@@ -78,9 +78,9 @@ class Step:
         """The run's tools by name, best ranked first, each with the policy's decision of this moment."""
         key = tuple(self.state.operation_ids) if self._with_tools else ()
         if key not in self._tools:
-            self._tools[key] = (
-                {tool.name: tool for tool in self._as_now(tools(key, self.run.conversation.member.role))} if key else {}
-            )
+            member = self.run.conversation.member
+            found = tools(key, member.role, member.pk) if key else ()
+            self._tools[key] = {tool.name: tool for tool in self._as_now(found)}
         return self._tools[key]
 
     def _as_now(self, found: Iterable[Tool]) -> Iterable[Tool]:

@@ -82,6 +82,8 @@ def before_call(
     """
     if tool is None or tool.decision is Decision.DENY:
         return Verdict(VerdictKind.BLOCK, call.arguments, {}, [say("not_allowed")])
+    if tool.connect:
+        return Verdict(VerdictKind.BLOCK, call.arguments, {}, [say("connect_first", product=tool.product)])
     verdict = Verdict(VerdictKind.PASS, _known(_with_secrets(call.arguments, tool, secrets), tool), {})
     _ground(verdict, call, tool, sources, calls)
     _complete(verdict, tool)

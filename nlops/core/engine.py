@@ -10,8 +10,8 @@ from __future__ import annotations
 import copy
 import dataclasses
 import enum
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -1085,6 +1085,7 @@ def _conclude(step: Transition, context: Context, text: str) -> None:
         # Rules wrote it, not a model: what they did not find, what is left undone.
         answer = Answer(f"{answer.text} {text}".strip(), answer.blocks, answer.suggestions)
     bad = {CallStatus.FAILED, CallStatus.BLOCKED, CallStatus.IN_DOUBT}
+    answer = replace(answer, blocks=(*answer.blocks, *_accounts_to_connect(shown, context, bad)))
     # What was only left out because of another call does not tell how it went.
     last = next((c for c in reversed(shown) if c.status is not CallStatus.REJECTED or c.decided_by), shown[-1])
     if last.status is CallStatus.REJECTED and last.decided_by:
@@ -1093,6 +1094,15 @@ def _conclude(step: Transition, context: Context, text: str) -> None:
     else:
         status = RunStatus.FAILED if last.status in bad else RunStatus.ANSWERED
     _finish(step, status, answer, context)
+
+
+def _accounts_to_connect(
+    calls: Sequence[CallRecord], context: Context, bad: Collection[CallStatus]
+) -> list[dict[str, Json]]:
+    """A block for each product where the person's own account is missing, or is not accepted any more."""
+    wanted = [context.tools[call.tool] for call in calls if call.status in bad and call.tool in context.tools]
+    slugs = {tool.connect: tool.product for tool in wanted if tool.connect}
+    return [{"kind": "connect", "product": product, "slug": slug} for slug, product in slugs.items()]
 
 
 def _ask_about_refusal(step: Transition, context: Context) -> bool:

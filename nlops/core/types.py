@@ -185,6 +185,8 @@ class Tool(Storable):
     decision: Decision = Decision.ALLOW
     #: what makes that stricter for some arguments
     rules: tuple[Rule, ...] = ()
+    #: where the member has to connect an account of their own before: the product's slug; "" for nowhere
+    connect: str = ""
     #: top-level arguments that may hold a value from an answer without a person's decision
     trusted_arguments: tuple[str, ...] = ()
     #: top-level arguments whose value is a secret
@@ -339,6 +341,7 @@ class Answer(Storable):
     #: {"kind": "chart", "type": "line" or "bar", "labels": [str], "caption": str,
     #: "series": [{"name": str, "values": [number or null]}]}
     #: with a value for each label, at most four series; the table of the same list follows it
+    #: {"kind": "connect", "product": its name, "slug": str}: the person has to connect an account of their own there
     blocks: tuple[dict[str, Json], ...] = ()
     #: suggestions of what can be asked instead or next
     suggestions: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ from accounts.context import tenant_context
 from accounts.models import AuditAction
 from specs.flows import FlowError
 from specs.flows.save_connection import checked_url
-from specs.flows.sign_in import TOKEN_TIMEOUT_SECONDS, as_kept, ask_for_token, named, secret_of, tokens_in
+from specs.flows.sign_in import TOKEN_TIMEOUT_SECONDS, as_kept, ask_for_token, keep, named, secret_of, tokens_in
 from specs.grants import authorization_url, code_request
 from specs.http import Request
 from specs.models import AuthKind, Connection
@@ -55,9 +55,11 @@ def finish_sign_in(connection: Connection, pending: Pending, code: str) -> None:
     secret = secret_of(connection) if connection.secret else ""
     request = code_request(connection, secret, code=code, redirect_uri=pending.redirect_uri, verifier=pending.verifier)
     kept = as_kept(connection, tokens_in(ask_for_token(connection, request), connection))
+    own = connection.credential is not None
     with tenant_context(connection.tenant_id):
-        Connection.objects.filter(pk=connection.pk).update(**kept, renewal_token=None, renewal_until=None)
-        audit(AuditAction.CONNECTION_CHANGED, connection, {"product": connection.product.slug, "signed_in": True})
+        keep(connection, {**kept, "renewal_token": None, "renewal_until": None, **({"works": True} if own else {})})
+        data = {"product": connection.product.slug, "signed_in": True, "own": own}
+        audit(AuditAction.CONNECTION_CHANGED, connection, data)
 
 
 def _discover(connection: Connection) -> None:

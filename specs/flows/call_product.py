@@ -12,12 +12,15 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.context import tenant_context
+from nlops.core.phrases import say
 from nlops.core.types import Effect, Json
 from specs.flows.sign_in import (
     TOKEN_TIMEOUT_SECONDS,
+    CredentialsRefused,
     SignInFailed,
     access_token,
     host_of,
+    product_of,
     renew,
     secret_of,
     stored_tokens,
@@ -102,6 +105,8 @@ def send_authorized(
     A read that the product redirects within its own scheme, host and port is followed once: products move their
     lists from /things to /things/ and back, and the credentials stay where they belong. Nothing else is followed.
     """
+    if connection.lacks_credential:
+        raise CredentialsRefused(say("connect_first", product=product_of(connection)))
     until = until or time.monotonic() + settings.NLOPS_LEASE_SECONDS * LEASE_SHARE
     wait_for_limit(connection, until)
     response = _send_signed_in(request, connection, until, patience)
@@ -221,10 +226,7 @@ def _masked_text(text: str, credentials: list[str]) -> str:
 
 def test_connection(connection: Connection) -> CheckResult:
     """Sign in and read something harmless; the result is kept on the connection. Call it outside of a transaction."""
-    try:
-        result = _checked(connection)
-    except ProductUnreachable as error:
-        result = CheckResult(False, str(error))
+    result = try_connection(connection)
     connection.check_ok, connection.check_message = result.ok, result.message
     connection.checked_at = timezone.now()
     with tenant_context(connection.tenant_id):
@@ -232,8 +234,20 @@ def test_connection(connection: Connection) -> CheckResult:
     return result
 
 
+def try_connection(connection: Connection) -> CheckResult:
+    """Sign in and read something harmless. Call it outside of a transaction."""
+    try:
+        return _checked(connection)
+    except ProductUnreachable as error:
+        return CheckResult(False, str(error))
+
+
 def _checked(connection: Connection) -> CheckResult:
     until = time.monotonic() + settings.NLOPS_PRODUCT_TIMEOUT + 2 * TOKEN_TIMEOUT_SECONDS
+    if connection.lacks_credential:
+        return CheckResult(
+            False, "Each member brings their own account. Connect yours on your profile, then test with that."
+        )
     if connection.auth_kind in TOKEN_KINDS:
         renew(connection, refused=stored_tokens(connection).get("access_token", ""), until=until)
     with tenant_context(connection.tenant_id):

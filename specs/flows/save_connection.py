@@ -14,13 +14,14 @@ from accounts.models import AuditAction
 from specs.flows import FlowError
 from specs.grants import check_pointer
 from specs.http import RequestNotPossible
-from specs.models import AuthKind, ClientAuth, Connection, Product
+from specs.models import AuthKind, ClientAuth, Connection, MemberCredential, Product
 from specs.sending import CertificateUnusable, tls_context
 from specs.wire import RESERVED_HEADERS, may_be_set
 
 #: A public client that signs in with PKCE has none.
 _NEEDS_SECRET = frozenset(AuthKind) - {AuthKind.NONE, AuthKind.OAUTH2_CODE}
-_NEEDS_USERNAME = frozenset({AuthKind.BASIC, AuthKind.OAUTH2_PASSWORD, AuthKind.OAUTH2_CLIENT, AuthKind.OAUTH2_CODE})
+#: Kinds that take a name beside the secret.
+NEEDS_USERNAME = frozenset({AuthKind.BASIC, AuthKind.OAUTH2_PASSWORD, AuthKind.OAUTH2_CLIENT, AuthKind.OAUTH2_CODE})
 _NEEDS_TOKEN_URL = frozenset({AuthKind.OAUTH2_PASSWORD, AuthKind.OAUTH2_CLIENT, AuthKind.LOGIN_CALL})
 _NEEDS_NAME = frozenset({AuthKind.API_KEY_HEADER, AuthKind.API_KEY_QUERY, AuthKind.API_KEY_COOKIE})
 #: A key may stand in Authorization without a scheme; nothing else of these is free.
@@ -45,8 +46,10 @@ def save_connection(
     connection = Connection.objects.select_for_update().filter(product=product).first() or Connection(
         tenant_id=product.tenant_id, product=product
     )
-    known = _hosts(connection)
+    known, before = _hosts(connection), _way(connection)
     _take(connection, {**_EMPTY, **fields, "base_url": base_url})
+    if connection.personal and not connection.has_shared_client:
+        connection.username, connection.secret, secret = "", "", None
     for name, value in (("secret", secret), ("client_key", client_key)):
         if value:
             setattr(connection, name, encrypt(value, tenant_id=product.tenant_id, record=connection.record(name)))
@@ -63,6 +66,8 @@ def save_connection(
     connection.renewal_token = connection.renewal_until = None
     connection.check_ok, connection.check_message, connection.checked_at = None, "", None
     connection.save()
+    # Members gave their credentials to where the connection led then, and to nowhere else.
+    forgotten = 0 if _way(connection) == before else MemberCredential.objects.filter(connection=connection).delete()[0]
     audit(
         AuditAction.CONNECTION_CHANGED,
         connection,
@@ -71,6 +76,8 @@ def save_connection(
             "host": urlsplit(connection.base_url).netloc,
             "auth": connection.auth_kind,
             "secret": bool(secret),
+            "personal": connection.personal,
+            "forgotten": forgotten,
         },
     )
     return connection
@@ -82,6 +89,7 @@ _EMPTY: dict[str, Any] = {
     "client_auth": ClientAuth.BASIC, "scope": "", "audience": "", "issuer": "", "authorize_url": "", "login_body": "",
     "token_pointer": "", "lifetime_pointer": "", "token_prefix": "Bearer", "client_certificate": "",
     "ca_certificates": "", "proxy_url": "", "timeout_seconds": None, "operation_timeouts": {},
+    "personal": False,
 }  # fmt: skip
 
 
@@ -142,12 +150,23 @@ def _hosts(connection: Connection) -> set[tuple[str, str]]:
     return {(part.scheme, part.netloc.lower()) for part in parts if part.netloc}
 
 
+def _way(connection: Connection) -> tuple[Any, ...]:
+    """All that says where credentials go, and how."""
+    names = _EMPTY.keys() - {"timeout_seconds", "operation_timeouts"}
+    if not connection.has_shared_client:
+        names -= {"username"}
+    return (connection.base_url, *(getattr(connection, name) for name in sorted(names)))
+
+
 def _check(connection: Connection) -> None:
     kind = connection.auth_kind
     label = AuthKind(kind).label
-    if kind in _NEEDS_SECRET and not connection.secret:
+    if connection.personal and kind == AuthKind.NONE:
+        raise FlowError("Authentication: where each member brings their own account, choose how they sign in.")
+    is_own = connection.personal and not connection.has_shared_client
+    if kind in _NEEDS_SECRET and not connection.secret and not is_own:
         raise FlowError(f"Secret: “{label}” needs it.")
-    if kind in _NEEDS_USERNAME and not connection.username:
+    if kind in NEEDS_USERNAME and not connection.username and not is_own:
         raise FlowError(f"User name: “{label}” needs it.")
     if kind == AuthKind.BASIC and ":" in connection.username:
         raise FlowError("User name: HTTP Basic allows no colon in it.")

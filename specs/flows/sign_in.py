@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
@@ -19,7 +21,7 @@ from accounts.context import tenant_context
 from accounts.encryption import DecryptionError, decrypt, encrypt
 from specs import grants
 from specs.http import ProductUnreachable, Request, Response, header_text
-from specs.models import AuthKind, Connection
+from specs.models import AuthKind, Connection, MemberCredential
 from specs.sending import send_through
 
 log = structlog.get_logger(__name__)
@@ -32,6 +34,10 @@ CLAIM_SECONDS = 2 * TOKEN_TIMEOUT_SECONDS + 2
 REFUSED_SECONDS = 5.0
 #: Seconds between two looks at a token that another worker renews.
 LOOK_SECONDS = 0.05
+
+
+#: What a person can do about credentials of their own.
+OWN_REMEDY = "Connect your account again on your profile, under “Your accounts”."
 
 
 class SignInFailed(ProductUnreachable):
@@ -82,7 +88,9 @@ def renew(connection: Connection, *, refused: str, until: float) -> str:
 def _claim_renewal(connection: Connection, refused: str, claim: uuid.UUID) -> str:
     """The row's token, when it is another one and good; else "", and the claim is in the row unless somebody has it."""
     with tenant_context(connection.tenant_id):
-        row = Connection.objects.select_for_update().get(pk=connection.pk)
+        row = _rows(connection).select_for_update().filter(pk=_pk(connection)).first()
+        if row is None:
+            raise CredentialsRefused(f"Your account is not connected any more. {OWN_REMEDY}")
         current = stored_tokens(row).get("access_token", "")
         is_valid = row.tokens_expire_at is not None and row.tokens_expire_at > timezone.now()
         if current and current != refused and is_valid:
@@ -93,12 +101,27 @@ def _claim_renewal(connection: Connection, refused: str, claim: uuid.UUID) -> st
             row.save(update_fields=["renewal_token", "renewal_until"])
         elif row.renewal_token is None:
             # Nobody's turn: the credentials were refused just now.
-            raise CredentialsRefused(_refusal(row, "a moment ago, for another request; not tried again so soon"))
+            raise CredentialsRefused(_refusal(connection, "a moment ago, for another request; not tried again so soon"))
         _take_over(connection, row)
         return ""
 
 
-def _take_over(connection: Connection, row: Connection) -> None:
+def _rows(connection: Connection) -> Any:
+    """The rows that hold the tokens: the members' where each brings their own, else the connections'."""
+    return Connection.objects if connection.credential is None else MemberCredential.objects
+
+
+def _pk(connection: Connection) -> uuid.UUID:
+    return connection.pk if connection.credential is None else connection.credential.pk
+
+
+def keep(connection: Connection, columns: Mapping[str, object], *, claim: uuid.UUID | None = None) -> None:
+    """Write the columns where the tokens are; with a claim, only while that holds. In the tenant's context."""
+    rows = _rows(connection).filter(pk=_pk(connection))
+    (rows.filter(renewal_token=claim) if claim else rows).update(**columns)
+
+
+def _take_over(connection: Connection, row: Connection | MemberCredential) -> None:
     connection.tokens, connection.tokens_expire_at = row.tokens, row.tokens_expire_at
     connection.renewal_token, connection.renewal_until = row.renewal_token, row.renewal_until
 
@@ -111,10 +134,12 @@ def _exchange(connection: Connection, claim: uuid.UUID) -> str:
         end |= as_kept(connection, tokens)
     except CredentialsRefused:
         end["renewal_until"] = timezone.now() + timedelta(seconds=REFUSED_SECONDS)
+        if connection.credential is not None:
+            end["works"] = False  # from now on the person is asked to connect again
         raise
     finally:
         with tenant_context(connection.tenant_id):
-            Connection.objects.filter(pk=connection.pk, renewal_token=claim).update(renewal_token=None, **end)
+            keep(connection, {"renewal_token": None, **end}, claim=claim)
     return tokens["access_token"]
 
 
@@ -134,6 +159,8 @@ def _refreshed(connection: Connection, refresh_token: str) -> dict[str, str]:
 def _signed_in(connection: Connection) -> dict[str, str]:
     """Tokens for the credentials."""
     if connection.auth_kind == AuthKind.OAUTH2_CODE:
+        if connection.credential is not None:
+            raise CredentialsRefused(f"Your sign-in for {named(connection)} has ended. {OWN_REMEDY}")
         raise CredentialsRefused(
             f"Nobody is signed in for {named(connection)} any more. An operator can sign in again with “Connect” on "
             "the product's connection page."
@@ -151,10 +178,11 @@ def ask_for_token(connection: Connection, request: Request) -> Response:
 
 def _refusal(connection: Connection, how: str) -> str:
     what = "client id or secret" if connection.auth_kind == AuthKind.OAUTH2_CLIENT else "user name or password"
-    return (
-        f"{host_of(connection)} refused the {what} of {named(connection)} ({how}). An operator can "
-        "correct them in the product's connection."
-    )
+    return f"{host_of(connection)} refused the {what} of {named(connection)} ({how}). {_remedy(connection)}"
+
+
+def _remedy(connection: Connection) -> str:
+    return "An operator can correct them in the product's connection." if connection.credential is None else OWN_REMEDY
 
 
 def tokens_in(response: Response, connection: Connection) -> dict[str, str]:
@@ -180,7 +208,7 @@ def as_kept(connection: Connection, tokens: dict[str, str]) -> dict[str, object]
     return {"tokens": connection.tokens, "tokens_expire_at": connection.tokens_expire_at}
 
 
-def stored_tokens(connection: Connection) -> dict[str, str]:
+def stored_tokens(connection: Connection | MemberCredential) -> dict[str, str]:
     """The tokens in the row, {} for none."""
     if not connection.tokens:
         return {}
@@ -196,22 +224,27 @@ def secret_of(connection: Connection) -> str:
     """The password, key or client secret. Raises CredentialsRefused when there is none."""
     if not connection.secret:
         raise CredentialsRefused(
-            f"There is no secret in {named(connection)}: no password, key or token. An operator can enter it in the "
-            "product's connection."
+            f"There is no secret in {named(connection)}: no password, key or token. "
+            f"{_remedy(connection).replace('correct them', 'enter it')}"
         )
     try:
         return decrypt(connection.secret, tenant_id=connection.tenant_id, record=connection.record("secret"))
     except DecryptionError as error:
         raise CredentialsRefused(
-            f"The secret of {named(connection)} can't be read any more. An operator can enter it "
-            "again in the product's connection."
+            f"The secret of {named(connection)} can't be read any more. "
+            f"{_remedy(connection).replace('correct them', 'enter it again')}"
         ) from error
 
 
 def named(connection: Connection) -> str:
-    """The connection, named for the person; calls run outside of the tenant's context."""
+    """The connection, named for the person."""
+    return f"the connection to {product_of(connection)}"
+
+
+def product_of(connection: Connection) -> str:
+    """Name of its product; calls run outside of the tenant's context."""
     with tenant_context(connection.tenant_id):
-        return f"the connection to {connection.product}"
+        return str(connection.product)
 
 
 def host_of(connection: Connection) -> str:

@@ -19,7 +19,7 @@ from accounts.context import tenant_context
 from accounts.models import Invitation
 from conversations.models import Feedback, Flag, PromptVersion
 from conversations.prompting import shipped_version
-from specs.models import Example, PolicyRule, Service, SpecVersion, TrustedArgument
+from specs.models import Connection, Example, MemberCredential, PolicyRule, Service, SpecVersion, TrustedArgument
 from tests.web.conftest import make_product, request_approval
 
 pytestmark = pytest.mark.slow
@@ -60,6 +60,10 @@ class Real:
         self.trusted = TrustedArgument.objects.create(
             tenant=acme.tenant, product=self.product, operation_key="POST /users/{username}", argument="username"
         )
+        connection = Connection.objects.create(
+            tenant=acme.tenant, product=self.product, base_url="http://127.0.0.1:1", auth_kind="bearer", personal=True
+        )
+        MemberCredential.objects.create(tenant=acme.tenant, member=acme.customer, connection=connection)
         flag = Flag.objects.create(
             tenant=acme.tenant, run=self.run, conversation=self.run.conversation, reason="blocked"
         )

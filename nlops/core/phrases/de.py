@@ -74,6 +74,9 @@ PHRASES: Final[dict[str, str]] = {
     "at_most": "Es passen höchstens {count} Zeichen.",
     # control points
     "not_allowed_so": "Mit diesen Werten darf diese Operation nicht verwendet werden.",
+    "connect_first": (
+        "{product} verlangt ein eigenes Konto von Ihnen. Verbinden Sie es zuerst, und fragen Sie dann noch einmal."
+    ),
     "not_allowed": "Diese Operation darf hier nicht benutzt werden.",
     "left_out": "{label}: diesen Wert hat niemand genannt, daher entfällt er.",
     "nothing": "nichts",

@@ -69,6 +69,7 @@ PHRASES: Final[dict[str, str]] = {
     "at_most": "At most {count} characters fit.",
     # control points
     "not_allowed_so": "This operation may not be used with these values.",
+    "connect_first": "{product} wants an account of your own. Connect it first, then ask again.",
     "not_allowed": "This operation may not be used here.",
     "left_out": "{label}: nobody said this value, so it is left out.",
     "nothing": "nothing",

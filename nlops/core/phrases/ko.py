@@ -69,6 +69,7 @@ PHRASES: Final[dict[str, str]] = {
     "at_most": "{count}자 이하여야 합니다.",
     # control points
     "not_allowed_so": "이 값으로는 이 작업을 사용할 수 없습니다.",
+    "connect_first": "{product}에는 본인의 계정이 필요합니다. 먼저 계정을 연결한 다음 다시 요청해 주세요.",
     "not_allowed": "이 작업은 여기에서 사용할 수 없습니다.",
     "left_out": "{label}: 아무도 말하지 않은 값이라 제외했습니다.",
     "nothing": "빈 값",
