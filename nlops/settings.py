@@ -183,7 +183,9 @@ ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_ON_GET = False
 HEADLESS_CLIENTS = ("app",)
 MFA_ADAPTER = "accounts.second_factor.MFAAdapter"
-MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+# Browsers let pages over https use security keys, and http://localhost; never an IP address.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = INSECURE_HTTP
 #: Proxies in front that each add the address they were asked from to X-Forwarded-For. Without one that header is
 #: whatever the client likes, and is not read.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("NLOPS_TRUSTED_PROXIES", 0)
