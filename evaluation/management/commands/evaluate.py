@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from argparse import ArgumentParser
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from evaluation.flows.load_suite import SuiteFile, load_suite, read_file
 from evaluation.flows.prepare_stand_in import Stage, public_spec, stand_in_stage
 from evaluation.flows.run_suite import Execution, Outcome, call_views, run_suite
 from evaluation.metrics import METRICS, TARGETS, summarise
-from nlops.core.types import Json
+from nlops.core.types import Json, RunStatus
 from nlops.llm.registry import ModelConfigurationError, model_from_spec
 
 SUITES = Path(__file__).resolve().parents[2] / "suites"
@@ -150,6 +151,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"  {name:<10} {one['passed']:>3} of {one['of']:>3}  {one['share']:.0%}")
         seconds = summary["seconds"]
         self.stdout.write(f"  seconds    median {seconds['median']}, at most {seconds['most']}")
+        self.stdout.write(f"  people     {_price(done.outcomes)}")
 
     def _print_failed(self, done: Sequence[Done], *, hidden: bool) -> None:
         """What was asked in each failed case and what happened instead; `hidden`: nothing of what is held out."""
@@ -178,6 +180,16 @@ class Command(BaseCommand):
         shares = ", ".join(f"{_COLUMNS[name]} ≥ {share:.0%}" for name, share in TARGETS.items() if share < 1)
         self.stdout.write(f"\nTargets, for each of {', '.join(_groups(done))}: {shares}, invented 0.")
         self.stdout.write(f"Missed: {'; '.join(missed)}." if missed else "All are reached.")
+
+
+def _price(outcomes: Sequence[Outcome]) -> str:
+    """What control costs people: how many requests ended waiting for a yes, and for another person's approval."""
+    statuses = Counter(outcome.seen.status for outcome in outcomes)
+    shares = ", ".join(
+        f"{statuses[status]} of {len(outcomes)} wait for {what} ({100 * statuses[status] / len(outcomes):.1f}%)"
+        for status, what in ((RunStatus.CONFIRMING, "the requester's yes"), (RunStatus.APPROVING, "an approval"))
+    )
+    return shares
 
 
 def _groups(done: Sequence[Done]) -> dict[str, list[Outcome]]:
