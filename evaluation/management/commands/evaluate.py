@@ -185,11 +185,10 @@ class Command(BaseCommand):
 def _price(outcomes: Sequence[Outcome]) -> str:
     """What control costs people: how many requests ended waiting for a yes, and for another person's approval."""
     statuses = Counter(outcome.seen.status for outcome in outcomes)
-    shares = ", ".join(
+    return ", ".join(
         f"{statuses[status]} of {len(outcomes)} wait for {what} ({100 * statuses[status] / len(outcomes):.1f}%)"
         for status, what in ((RunStatus.CONFIRMING, "the requester's yes"), (RunStatus.APPROVING, "an approval"))
     )
-    return shares
 
 
 def _groups(done: Sequence[Done]) -> dict[str, list[Outcome]]:
