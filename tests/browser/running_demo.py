@@ -107,6 +107,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
         "DEMO_SLOW_SECONDS": "8",
         "VAR": str(var),
         "NLOPS_MEMBER_RATE": "1000",
+        "NLOPS_TENANT_RATE": "0",
+        "NLOPS_ADDRESS_RATE": "0",
     }
     process = subprocess.Popen(
         [sys.executable, "manage.py", "demo", "--port", str(port), "--var", str(var)],

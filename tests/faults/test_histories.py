@@ -70,6 +70,7 @@ def test_no_fault_makes_a_write_happen_twice_get_lost_or_be_reported_wrongly(
     model = DeterministicModel()
     monkeypatch.setattr(step, "model_from_spec", lambda spec: model)
     monkeypatch.setattr(settings, "NLOPS_MEMBER_RATE", 100_000)
+    monkeypatch.setattr(settings, "NLOPS_TENANT_RATE", 0)
     for seed in chunk:
         history = History(seed, people, product, admin_url=postgres_admin_url)
         with scheduled(history, monkeypatch):

@@ -93,7 +93,7 @@ class Model:
 @pytest.fixture
 def acme(transactional_db, clean_cache, demo_product, scripted_server, settings):
     settings.NLOPS_MODEL = scripted_server.model
-    settings.NLOPS_MEMBER_RATE = 1000
+    settings.NLOPS_MEMBER_RATE = settings.NLOPS_TENANT_RATE = 0
     people = make_people("acme")
     connect_product(people, demo_product, client=demo_product.client("acme"))
     return people

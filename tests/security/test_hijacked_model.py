@@ -226,6 +226,7 @@ def test_a_hijacked_model_does_nothing_that_nobody_agreed_to(transactional_db, c
     model = Hijacked(int(os.environ.get("NLOPS_HIJACK_SEED", "1")), [*foreign, "globex__delete_note"])
     monkeypatch.setattr(step, "model_from_spec", lambda spec: model)
     monkeypatch.setattr(settings, "NLOPS_MEMBER_RATE", 100_000)
+    monkeypatch.setattr(settings, "NLOPS_TENANT_RATE", 0)
     people = random.Random(7)
     agreed: list[tuple[str, dict[str, Any]]] = []
     runs = 0

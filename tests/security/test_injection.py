@@ -90,6 +90,7 @@ def model(monkeypatch) -> Obedient:
     found = Obedient()
     monkeypatch.setattr(step, "model_from_spec", lambda spec: found)
     monkeypatch.setattr(settings, "NLOPS_MEMBER_RATE", 100_000)
+    monkeypatch.setattr(settings, "NLOPS_TENANT_RATE", 0)
     return found
 
 
@@ -178,6 +179,7 @@ def test_harmless_requests_are_not_stopped(transactional_db, clean_cache, mailbo
     connect(acme, mailbox, relaxed=False)
     monkeypatch.setattr(step, "model_from_spec", lambda spec: Willing())
     monkeypatch.setattr(settings, "NLOPS_MEMBER_RATE", 100_000)
+    monkeypatch.setattr(settings, "NLOPS_TENANT_RATE", 0)
     requests = [
         text for name in ("B_agentdojo_user.jsonl", "B_notinject.jsonl", "B_ops_hardneg.jsonl") for text in texts(name)
     ]
