@@ -521,7 +521,7 @@ def analyse(text: str, vocabulary: Vocabulary) -> Clause:
     verb_at, verb, length = _verb(found, vocabulary)
     if verb == "put" and any(token.lower in ("in", "into") for token in found):
         verb = "add"
-    final = _final_verb(found)
+    final = final_verb(found)
     values = _values(found, verb_at, length, final, vocabulary)
     valued = set(values)
     nouns = tuple(
@@ -833,7 +833,7 @@ _ASKING: Final = word_set("which what who whom whose how when where")
 _HELPING: Final = word_set("do does did can could may might must should")
 
 
-def _final_verb(found: tuple[Token, ...]) -> int:
+def final_verb(found: tuple[Token, ...]) -> int:
     """Index of the verb at the end of a question, -1 for none: "which secrets does it hold?"."""
     last = next((index for index in range(len(found) - 1, -1, -1) if not found[index].mark), -1)
     helping = next((index for index, token in enumerate(found) if token.lower in _HELPING), -1)
@@ -935,6 +935,16 @@ _NAMES_TOO: Final = word_set(
 def is_common(word: str) -> bool:
     """A word that is hardly ever a name."""
     return word in _COMMON or base(word) in _COMMON or word in STOP_WORDS or word in _ORDER or word in QUALIFIERS
+
+
+def is_function_word(word: str) -> bool:
+    """A word that holds a sentence together, orders or counts, and names nothing."""
+    return word in _FUNCTION_WORDS
+
+
+_FUNCTION_WORDS: Final = (
+    STOP_WORDS | DETERMINERS | PRONOUNS | _ORDER | QUALIFIERS | _LEAD | _PREPOSITIONS | _AUXILIARIES | _INDEFINITE
+)
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from nlops.core import wording
 from nlops.core.retrieval import OperationIndex, Profile, document, is_procedure
 from nlops.core.types import Tool
 from nlops.core.wording import Clause, base, split_name, word_set
+from nlops.llm.coverage import unexplained
 from nlops.llm.filling import described_argument, kind, resolved
 from nlops.llm.lookups import listing
 from nlops.llm.references import Memory, kind_of, segment_nouns
@@ -69,6 +70,7 @@ def choose(clause: Clause, index: OperationIndex, tools: Mapping[str, Tool], mem
         for name, score in ranked
         if name in tools and _serves(tools[name], index.by_name[name], clause, index, context)
     ]
+    fitting = [pair for pair in fitting if not unexplained(clause, pair[0], _beside(pair[0], tools))]
     exact = [pair for pair in fitting if set(clause.groups) & index.by_name[pair[0].name].groups]
     if exact and exact[0][1] >= 0.6 * fitting[0][1]:
         fitting = exact
@@ -84,6 +86,11 @@ def choose(clause: Clause, index: OperationIndex, tools: Mapping[str, Tool], mem
     if rivals and not clause.head and not context:
         return Choice(None, 0.3, tuple([tool, *rivals][:5]))
     return Choice(tool, _confidence(clause, index.by_name[tool.name], [value for _, value in fitting]))
+
+
+def _beside(tool: Tool, tools: Mapping[str, Tool]) -> list[Tool]:
+    """What else can be done at the operation's path."""
+    return [other for other in tools.values() if other.path == tool.path and other.name != tool.name]
 
 
 def _by_description(clause: Clause, index: OperationIndex, tools: Mapping[str, Tool]) -> Choice:

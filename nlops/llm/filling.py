@@ -16,7 +16,7 @@ from nlops.llm.needle import Filled
 from nlops.llm.references import IDENTIFYING, PEOPLE_PRONOUNS, Memory, copied, kind_of, segment_nouns
 
 #: Arguments that take prose.
-_PROSE: Final = word_set(
+PROSE: Final = word_set(
     "description comment reason message title note text body summary justification content remark bio"
 )
 _REASONS: Final = frozenset({"reason", "justification", "purpose"})
@@ -206,7 +206,7 @@ class Filler:
         return (
             bool(self.untold())
             and not self._is_technical(name)
-            and (bool(_PROSE & set(split_name(name))) or len(self.tool.properties) <= 8)
+            and (bool(PROSE & set(split_name(name))) or len(self.tool.properties) <= 8)
         )
 
     @staticmethod
@@ -270,7 +270,7 @@ class Filler:
             generic.update(*(wording.synonyms(one) for one in kinds))
             if not words or all(base(word) in generic or word in generic for word in words):
                 return False
-            if wording.is_common(value.lower()) and not (_PROSE & set(split_name(name))):
+            if wording.is_common(value.lower()) and not (PROSE & set(split_name(name))):
                 return False
         found = trace({name: value}, Sources(said=[text]), self.tool.parameters)
         return all(origin.kind is ProvenanceKind.SAID for origin in found.values())
@@ -408,7 +408,7 @@ class Filler:
         if first.lower in _INTO or first.lower in ("and", "or", "with", "is", "are", "named", "called", "who", "by"):
             return None
         end = index + 1
-        if _PROSE & set(split_name(name)[-1:]):
+        if PROSE & set(split_name(name)[-1:]):
             end = self._end_of_prose(index, labels)
         elif first.text[:1].isupper():
             while end < len(tokens) and tokens[end].plain and tokens[end].text[:1].isupper():
