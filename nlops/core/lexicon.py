@@ -9,12 +9,8 @@ from __future__ import annotations
 import functools
 from typing import Final
 
-from lemminflect import getAllLemmas
-
-from nlops.core.wording import word_set
-
 #: First names that are words of the language, too: "disable frank".
-_NAMES_TOO: Final = word_set(
+_NAMES: Final = (
     "abbey amber angel ash autumn barb basil bay bea beau bill billy blaze bob bobby brad brook carol chad chance"
     " chase chip chuck clay cliff cole colt coral daisy dale dan dawn dean dick dolly don drew duke earl ed eve"
     " faith fay fern flora florence frank gale gene ginger glen grace grant guy hank harry hazel heath heather herb"
@@ -26,20 +22,32 @@ _NAMES_TOO: Final = word_set(
     " sonny stan stella sterling stew sue sunny tad ted terry tim timothy tom tommy tony trace tracy trent trip troy"
     " vic victor viola violet wade wally ward warren wayne will woody"
 )
+_NAMES_TOO: Final = frozenset(_NAMES.split())
+
+
+@functools.lru_cache(maxsize=20_000)
+def _forms(word: str) -> dict[str, tuple[str, ...]]:
+    from lemminflect import getAllLemmas  # a process that reads no requests needn't load it
+
+    return dict(getAllLemmas(word))
 
 
 @functools.lru_cache(maxsize=20_000)
 def lemmas(word: str) -> frozenset[str]:
     """The base forms of an English word, small: meetings -> meeting, meet; empty for what is no word."""
-    return frozenset(form.lower() for forms in getAllLemmas(word.lower()).values() for form in forms)
+    return frozenset(form.lower() for forms in _forms(word.lower()).values() for form in forms)
 
 
-@functools.lru_cache(maxsize=20_000)
 def kinds(word: str) -> frozenset[str]:
     """What an English word can be: NOUN, VERB, ADJ, ADV, AUX; empty for what is no word."""
-    return frozenset(getAllLemmas(word.lower()))
+    return frozenset(_forms(word.lower()))
 
 
 def is_word(word: str) -> bool:
     """A word of the language that is no first name as well."""
     return bool(lemmas(word)) and word.lower() not in _NAMES_TOO
+
+
+def only_tells(word: str) -> bool:
+    """A word that names nothing: a verb's form, an adjective or an adverb that is no noun and no first name."""
+    return is_word(word) and "NOUN" not in kinds(word)

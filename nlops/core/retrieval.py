@@ -288,7 +288,7 @@ class OperationIndex:
         judged = [
             (
                 self.profiles[index].name,
-                float(scores[index]) * _closeness(self.profiles[index], clause, said, self.targets),
+                float(scores[index]) * closeness(self.profiles[index], clause, said, self.targets),
             )
             for index in best
             if scores[index] > 0
@@ -407,11 +407,11 @@ def _interleaved(rankings: Sequence[Sequence[str]]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _closeness(found: Profile, clause: Clause, said: frozenset[str], targets: frozenset[str]) -> float:
+def closeness(found: Profile, clause: Clause, said: frozenset[str], targets: frozenset[str]) -> float:
     """How well the things of the operation's path are those of the request."""
     factor = 1.0
     for noun in found.path_words:
-        if noun not in said and not said & wording.synonyms(noun):
+        if noun not in said and not said & wording.synonyms(noun) and noun not in wording.STOP_WORDS:
             factor *= 0.85
     factor *= _account(found, clause)
     head, container = _object_of(clause, targets)

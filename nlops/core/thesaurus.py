@@ -54,6 +54,8 @@ sign/logged/signed … in … at the moment/now | where … signed/logged in | w
     session login active presence : read
 have an account | has an account | sign up | join us | new starter/hire/colleague/employee => user account member
     invite register
+notification/alert/ping => notification disturb dnd snooze mute alert
+waiting/wait … decision/approval/answer | not … decided/answered => pending request open
 which of us | who are we | who is in | who sits/belongs | belongs to | who is/are part => member user participant list
     : read
 who … work/works | staff | workforce => member user employee collaborator : read

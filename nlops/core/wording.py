@@ -8,6 +8,8 @@ from collections.abc import Container
 from dataclasses import dataclass, replace
 from typing import Final
 
+from nlops.core import lexicon
+
 
 def word_set(words: str) -> frozenset[str]:
     """The words of a text as a set."""
@@ -22,16 +24,17 @@ VERB_GROUPS: Final[dict[str, frozenset[str]]] = {
     "read": word_set(
         "get show list display view see find fetch retrieve look read print give tell what which who whose"
         " whom when where how search check describe inspect return query lookup is are was were does do did"
-        " has have can browse enumerate count compare monitor examine want need reveal pull gimme"
+        " has have can browse enumerate count compare monitor examine want need reveal pull gimme recommend suggest"
+        " discover"
     ),
     "create": word_set(
         "create add make new register generate provision onboard insert post invite issue open define setup"
-        " put enter store save submit file"
+        " put enter store save submit file recreate reinvite resubmit"
     ),
     "delete": word_set("delete remove drop erase destroy purge wipe discard kick clear kill trash retire scrap"),
     "update": word_set(
         "update change edit modify set rename patch replace adjust correct fix alter move mark switch"
-        " reassign extend promote demote transfer convert increase decrease reduce shorten lengthen"
+        " reassign extend promote demote transfer convert increase decrease reduce shorten lengthen raise lower"
     ),
     "enable": word_set("enable activate reactivate unsuspend resume reenable"),
     "disable": word_set("disable deactivate suspend ban"),
@@ -39,7 +42,7 @@ VERB_GROUPS: Final[dict[str, frozenset[str]]] = {
     "lock": word_set("lock block freeze"),
     "approve": word_set("approve accept confirm authorize authorise"),
     "reject": word_set("reject deny decline refuse dismiss"),
-    "grant": word_set("grant assign entitle allow give share attach permit let add"),
+    "grant": word_set("grant assign entitle allow give share attach permit let add join"),
     "revoke": word_set("revoke unassign withdraw detach unshare rescind retract delete remove"),
     "request": word_set("request apply ask"),
     "cancel": word_set("cancel abort withdraw delete"),
@@ -48,20 +51,22 @@ VERB_GROUPS: Final[dict[str, frozenset[str]]] = {
     "restart": word_set("restart reboot rerun retry redo"),
     "rotate": word_set("rotate renew refresh regenerate reissue"),
     "reset": word_set("reset restore recover undo revert rollback"),
-    "send": word_set("send email notify message mail deliver publish"),
+    "send": word_set("send resend email notify message mail deliver publish republish post"),
     "export": word_set("export download backup dump"),
     "import": word_set("import upload load"),
     "archive": word_set("archive"),
     "unarchive": word_set("unarchive"),
     "close": word_set("close resolve finish complete"),
     "reopen": word_set("reopen"),
-    "merge": word_set("merge combine join"),
+    "merge": word_set("merge combine"),
+    "join": word_set("join"),
     "copy": word_set("copy clone duplicate fork"),
     "star": word_set("star follow subscribe watch pin like"),
     "unstar": word_set("unstar unfollow unsubscribe unwatch unpin unlike"),
     "verify": word_set("verify validate test ping"),
     "comment": word_set("comment reply respond answer"),
-    "login": word_set("login logout"),
+    "login": word_set("login"),
+    "logout": word_set("logout"),
     "require": word_set("require enforce force mandate"),
     "write": word_set("write compose draft"),
     "play": word_set(
@@ -106,6 +111,7 @@ _NEAR_GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "update": ("reset", "rotate"),
     "write": ("create",),
     "require": ("update",),
+    "join": ("create", "grant"),
     "start": (),
 }
 
@@ -215,7 +221,8 @@ _NOUN_SETS: Final = (
     word_set("version release"),
     word_set("movie film"),
     word_set("show tv series"),
-    word_set("picture image photo"),
+    word_set("picture image photo poster logo backdrop"),
+    word_set("person actor actress"),
     word_set("channel room conversation"),
     word_set("cast credit crew actor"),
     word_set("mfa factor 2fa"),
@@ -499,7 +506,8 @@ class Vocabulary:
 _WHAT_WAS_DONE: Final = re.compile(
     r"^\W*(?:please |so |and )*what (?:did|has|have|was|were|had)\b.{1,80}\b(?:do|done|doing|up to)\b"
     r"|^\W*(?:so |and )*what(?:'s| has| have)? (?:happened|been happening|been going on|went on)"
-    r"\W*(?:\b(?:with|to|here)\b.*)?$",
+    r"\W*(?:\b(?:with|to|here|on|at|in the)\b.*)?$"
+    r"|^\W*(?:show (?:me )?|list |tell me |give me )?everything (?:that )?\S+ (?:did|has done|does)\b",
     re.IGNORECASE,
 )
 _IN_ANY: Final = re.compile(r"\b(?:in|of|to) any\b", re.IGNORECASE)
@@ -510,6 +518,12 @@ _NO_LONGER: Final = re.compile(
 _SHOULD_GET: Final = re.compile(
     r"\b(?:should|must|shall|needs? to)\s+(?:get|have|be given|receive|be granted)\b"
     r".{0,60}\b(?:access|permission|rights?|role)\b",
+    re.IGNORECASE,
+)
+#: "the description of the group should be …", "idle sessions should end after 45 minutes"
+_SHOULD_BE: Final = re.compile(
+    r"^\W*(?!(?:i|we|you|who|what|which|when|where|how|why|should)\b).{3,80}?"
+    r"\b(?:should|shall|must|has to|have to|ought to)\s+(?:be|become|read|say|end|expire|last|time out|run out)\b",
     re.IGNORECASE,
 )
 _HOW_IT_DOES: Final = re.compile(r"^\W*how (?:is|are) .{1,60}\b(?:doing|feeling|running|going)\b", re.IGNORECASE)
@@ -540,7 +554,7 @@ def analyse(text: str, vocabulary: Vocabulary) -> Clause:
         r"\b(?:up|down|running|alive|working|online|offline|ok|fine)\W*$", text, re.IGNORECASE
     ):
         nouns = (*nouns, "health")
-    done = _WHAT_WAS_DONE.search(text)
+    done = _WHAT_WAS_DONE.search(text) or (verb == "who" and _has_done(found) and known("activity", vocabulary))
     if done:
         nouns, head, plural = (*nouns, "activity"), "activity", True
     elif _HOW_IT_DOES.search(text):
@@ -555,10 +569,14 @@ def analyse(text: str, vocabulary: Vocabulary) -> Clause:
     if verb in ("is", "are", "do", "does") and container and _IN_ANY.search(text):
         head, plural, container = container, True, ""
     groups = _meant_groups(verb, verb_at, found[verb_at + length :]) if verb or not found else ("read",)
+    if verb == "make" and _is_made_so(found):
+        groups = ("update", "enable", "require", "grant")  # "make the file public"
     if _NO_LONGER.search(text):
         groups = ("revoke", "delete", "disable")
     elif _SHOULD_GET.search(text):
         groups = ("grant", "create", "update")
+    elif _SHOULD_BE.search(text) and (not groups or groups[0] in ("read", "stop")):
+        groups = ("update", "require")
     return Clause(
         text=text,
         tokens=found,
@@ -573,7 +591,10 @@ def analyse(text: str, vocabulary: Vocabulary) -> Clause:
             phrase.preposition in ("to", "into", "from", "off", "onto") and (phrase.noun or phrase.has_value)
             for phrase in phrases
         ),
-        contents=re.search(r"^what(?:'s| is| does| do we have)?(?: stored| kept)? (?:in|inside|contain)\b", words)
+        contents=re.search(
+            r"^(?:please )?(?:(?:show|tell) me |list )?what(?:'s| is| does| do we have)?(?: stored| kept)? (?:in|inside|contain)\b",
+            words,
+        )
         is not None,
         counts=re.search(r"\b(?:how many|numbers? of|count)\b", words) is not None,
         values=tuple(values),
@@ -582,6 +603,21 @@ def analyse(text: str, vocabulary: Vocabulary) -> Clause:
         strange=tuple(_strange(found, verb_at, length, valued, final, vocabulary)),
         refers=_refers(found),
     )
+
+
+def _has_done(found: tuple[Token, ...]) -> bool:
+    """ "who deleted the group Sales": the past of a verb that changes something."""
+    plain = [token for token in found if not token.mark]
+    place = 2 if len(plain) > 1 and plain[1].lower in ("has", "have") else 1
+    if len(plain) <= place + 1 or plain[place].lower == plain[place].base:
+        return False
+    return plain[place].lower.endswith("ed") and bool(_LOGGED.intersection(verb_groups(plain[place].base)[:1]))
+
+
+#: Acts that an activity log tells of.
+_LOGGED: Final = word_set(
+    "create delete update enable disable lock unlock approve reject grant revoke cancel rotate reset archive"
+)
 
 
 def _whole_names(found: list[Token], vocabulary: Vocabulary) -> tuple[Token, ...]:
@@ -627,6 +663,8 @@ def _meant_groups(verb: str, verb_at: int, after: tuple[Token, ...]) -> tuple[st
         return ("request", "create")
     if verb == "have" and verb_at > 1 and (first in ("new", "another") or (first == "a" and second == "new")):
         return ("request", "create")
+    if verb == "take" and first in ("a", "an"):
+        return ("create", "start")
     if verb == "open" and first not in ("a", "an", "new", "another"):
         return ("read",)
     if verb == "give":
@@ -687,6 +725,8 @@ def _verb(found: tuple[Token, ...], vocabulary: Vocabulary) -> tuple[int, str, i
             _is_verb(other) and other.base not in ("want", "need", "new") for other in found[start + 1 : start + 5]
         )
         polite = token.lower in ("please", "and", "you", "i", "then", "to", "me", "we", "kindly", "now", "also", "just")
+        if token.lower in ("need", "want") and following is not None and following.lower in ("a", "an", "another"):
+            break  # "we need a safe called backups"
         if token.mark or (token.lower in _LEAD and (later or polite)):
             start += 1
             continue
@@ -700,6 +740,8 @@ def _verb(found: tuple[Token, ...], vocabulary: Vocabulary) -> tuple[int, str, i
     meant = "" if is_noun(first, vocabulary) or not first.plain else _misspelt(first.lower)
     if meant and len(found) > start + 1:
         return start, meant, 1
+    if _commands(first, following) or _commands_named(found, start, vocabulary):
+        return start, first.base, 1
     if _is_verb(first) and not (is_noun_verb(first.base) and _is_subject(found, start, vocabulary)):
         return start, first.base, 1
     for index in range(start + 1, len(found)):
@@ -712,10 +754,35 @@ def _verb(found: tuple[Token, ...], vocabulary: Vocabulary) -> tuple[int, str, i
                 continue
             joined = phrasal(token.lower, found[index + 1].lower) if index + 1 < len(found) else ""
             return (index, joined, 2) if joined else (index, token.base, 1)
-    unknown = first.plain and not first.possessive and not is_noun(first, vocabulary)
+    subject = following is not None and following.lower in _MODALS
+    unknown = first.plain and not first.possessive and not subject and not is_noun(first, vocabulary)
     if unknown and len(found) > start + 1 and first.lower not in STOP_WORDS | QUALIFIERS | _ORDER:
         return start, first.base, 1
     return -1, "", 0
+
+
+def _commands(first: Token, following: Token | None) -> bool:
+    """A verb that belongs to no group begins an order: "snooze my notifications", "cite the paper"."""
+    if (
+        following is None
+        or first.base in _GROUPS_OF
+        or not first.plain
+        or first.lower in STOP_WORDS | QUALIFIERS | _ORDER
+    ):
+        return False
+    if "VERB" not in lexicon.kinds(first.lower):
+        return False
+    return following.lower in DETERMINERS - {"what", "which", "no", "that"}
+
+
+def _commands_named(found: tuple[Token, ...], index: int, vocabulary: Vocabulary) -> bool:
+    """ "leave channel C456": a verb before a thing that is named by its kind."""
+    if len(found) < index + 3 or found[index].base in _GROUPS_OF or "VERB" not in lexicon.kinds(found[index].lower):
+        return False
+    first, noun, name = found[index : index + 3]
+    side_by_side = (first.base, noun.base) in vocabulary.pairs
+    is_name = name.quoted or re.search(r"\d", name.text) is not None or name.text[:1].isupper()
+    return is_noun(noun, vocabulary) and noun.lower == noun.base and not side_by_side and is_name
 
 
 @functools.lru_cache(maxsize=4096)
@@ -744,6 +811,7 @@ def _parted(found: tuple[Token, ...], index: int) -> str:
     return ""
 
 
+_MODALS: Final = word_set("should must shall will would can could may might needs has is was wants")
 _STATIVE: Final = word_set("is are was were be been has have do does did can what which who where when how")
 
 
@@ -752,6 +820,8 @@ def _is_subject(found: tuple[Token, ...], index: int, vocabulary: Vocabulary) ->
     following = found[index + 1] if index + 1 < len(found) else None
     if following is None:
         return True
+    if found[index].lower == "search" and any(token.lower == "for" for token in found[index + 2 :]):
+        return False
     return found[index].base in vocabulary and (is_plural(following.text) and is_noun(following, vocabulary))
 
 
@@ -810,7 +880,7 @@ def _is_value(found: tuple[Token, ...], index: int, after_verb: int, final: int,
     if _has_article(found, index, vocabulary):
         following = found[index + 1] if index + 1 < len(found) else None
         return following is not None and is_noun(following, vocabulary) and not is_common(token.lower)
-    return not is_common(token.lower)
+    return not is_common(token.lower) and not (token.text.islower() and lexicon.only_tells(token.lower))
 
 
 def _tells_of_many(found: tuple[Token, ...], index: int, vocabulary: Vocabulary) -> bool:
@@ -830,14 +900,18 @@ def _tells_of_many(found: tuple[Token, ...], index: int, vocabulary: Vocabulary)
 
 
 _ASKING: Final = word_set("which what who whom whose how when where")
-_HELPING: Final = word_set("do does did can could may might must should")
+_HELPING: Final = word_set("do does did can could may might must should has have had")
 
 
 def final_verb(found: tuple[Token, ...]) -> int:
     """Index of the verb at the end of a question, -1 for none: "which secrets does it hold?"."""
-    last = next((index for index in range(len(found) - 1, -1, -1) if not found[index].mark), -1)
+    places = [index for index, token in enumerate(found) if not token.mark]
+    if len(places) > 4 and found[places[-1]].lower in _PREPOSITIONS:
+        places.pop()  # "which series did she play in?"
+    last = places[-1] if places else -1
     helping = next((index for index, token in enumerate(found) if token.lower in _HELPING), -1)
-    if helping < 1 or last < helping + 2 or found[0].lower not in _ASKING or last > 40:
+    asks = any(token.lower in _ASKING for token in found[:2])
+    if helping < 1 or last < helping + 2 or not asks or last > 40:
         return -1
     if found[helping + 1].base in _GROUPS_OF:
         return -1  # "who can open the safe mail"
@@ -881,6 +955,15 @@ _NO_HEADS: Final = word_set(
     "access change check count email entry list lock log message order query release report request reset"
     " review search share update view rotate end start stop"
 )
+
+
+def _is_made_so(found: tuple[Token, ...]) -> bool:
+    """ "make file F1 public", "make a second factor mandatory for everybody": a word that only tells how ends it."""
+    plain = [token for token in found if not token.mark]
+    ends = [index for index, token in enumerate(plain) if token.lower in ("for", "to", "again") and index > 2]
+    last = plain[ends[0] - 1 if ends else -1]
+    kinds = lexicon.kinds(last.lower)
+    return len(plain) > 2 and "ADJ" in kinds and ("NOUN" not in kinds or last.lower in QUALIFIERS) and last.plain
 
 
 #: Words of a phrase, from its article to its end.

@@ -5,15 +5,16 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
-from nlops.core import wording
+from nlops.core import lexicon, wording
 from nlops.core.retrieval import OperationIndex, Profile, document, is_procedure
 from nlops.core.types import Tool
 from nlops.core.wording import Clause, base, split_name, word_set
-from nlops.llm.coverage import unexplained
+from nlops.llm import ranking
+from nlops.llm.coverage import described, unexplained
 from nlops.llm.filling import described_argument, kind, resolved
 from nlops.llm.lookups import listing
 from nlops.llm.references import Memory, kind_of, segment_nouns
@@ -63,14 +64,18 @@ def _document(tool: Tool) -> str:
 
 def choose(clause: Clause, index: OperationIndex, tools: Mapping[str, Tool], memory: Memory, hint: str = "") -> Choice:
     """The operation for the clause; no tool and no alternatives: none serves it. `hint` names a tool's summary."""
+    clause = _without_light_head(clause, index)
     context = _context(clause, index, memory) or _owners(clause, index, tools)
-    ranked = index.rank_clause(clause, _CANDIDATES, context)
+    ranked = ranking.rank(clause, index, tools, context)
     fitting = [
         (tools[name], score)
         for name, score in ranked
-        if name in tools and _serves(tools[name], index.by_name[name], clause, index, context)
+        if name in tools
+        and _serves(tools[name], index.by_name[name], clause, index, context, _beside(tools[name], tools))
     ]
-    fitting = [pair for pair in fitting if not unexplained(clause, pair[0], _beside(pair[0], tools))]
+    readers = [tool for tool in tools.values() if tool.method == "GET" and not segment_nouns(tool.path)]
+    fitting = [pair for pair in fitting if not unexplained(clause, pair[0], _beside(pair[0], tools), readers)]
+    fitting = _reaching_goal(fitting, clause, index)
     exact = [pair for pair in fitting if set(clause.groups) & index.by_name[pair[0].name].groups]
     if exact and exact[0][1] >= 0.6 * fitting[0][1]:
         fitting = exact
@@ -88,9 +93,24 @@ def choose(clause: Clause, index: OperationIndex, tools: Mapping[str, Tool], mem
     return Choice(tool, _confidence(clause, index.by_name[tool.name], [value for _, value in fitting]))
 
 
+#: Words for things of any kind.
+_LIGHT_HEADS: Final = word_set("item entry object element record result row line")
+
+
+def _without_light_head(clause: Clause, index: OperationIndex) -> Clause:
+    """ "my starred items" asks for the stars."""
+    if clause.head not in _LIGHT_HEADS or clause.head in index.targets:
+        return clause
+    others = [noun for noun in clause.nouns if noun not in _LIGHT_HEADS]
+    return replace(clause, head=others[0]) if others else clause
+
+
 def _beside(tool: Tool, tools: Mapping[str, Tool]) -> list[Tool]:
-    """What else can be done at the operation's path."""
-    return [other for other in tools.values() if other.path == tool.path and other.name != tool.name]
+    """What else can be done at the operation's path, and with what stands there: …/rotate."""
+    if tool.method not in ("GET", "HEAD"):
+        return []
+    deeper = re.compile(rf"{re.escape(tool.path)}(?:/[^/{{}}]+)?")
+    return [other for other in tools.values() if deeper.fullmatch(other.path) and other.name != tool.name]
 
 
 def _by_description(clause: Clause, index: OperationIndex, tools: Mapping[str, Tool]) -> Choice:
@@ -122,7 +142,7 @@ def _context(clause: Clause, index: OperationIndex, memory: Memory) -> list[str]
         if kind_seen:
             return [kind_seen]
         stem = base(re.match(r"[^\W\d_]*", token.text)[0])  # type: ignore[index]
-        if stem != token.lower and stem in index.targets:
+        if stem != token.lower and stem in index.targets and "/" not in token.text:
             return [stem]  # "user1" is a user
     people = sorted(index.targets & _PERSON, reverse=True)
     if people and len(clause.values) == 1 and _DETAILS_OF.search(clause.text):
@@ -146,14 +166,21 @@ def _owners(clause: Clause, index: OperationIndex, tools: Mapping[str, Tool]) ->
     return sorted(named or owners) if len(named or owners) == 1 else []
 
 
-def _serves(tool: Tool, found: Profile, clause: Clause, index: OperationIndex, context: Sequence[str]) -> bool:
+def _serves(
+    tool: Tool,
+    found: Profile,
+    clause: Clause,
+    index: OperationIndex,
+    context: Sequence[str],
+    others: Sequence[Tool] = (),
+) -> bool:
     """Whether the operation does what the verb says, to the thing that is meant."""
     if _counts(found, clause):
         return True
     return (
         _verb_fits(tool, found, clause)
         and not _names_foreign(tool, found, clause, index)
-        and _thing_fits(tool, found, clause, index, context)
+        and (_thing_fits(tool, found, clause, index, context) or _is_told(tool, found, clause, others))
         and _is_complete(tool, found, clause, context)
     )
 
@@ -177,7 +204,8 @@ def _names_foreign(tool: Tool, found: Profile, clause: Clause, index: OperationI
 
 #: "the details of grace", "look up henry"
 _DETAILS_OF: Final = re.compile(
-    r"\b(?:details|profile|record) of |\blook(?:ing)? up\b|\blook \w+ up\b|^\W*who(?: i|')s [a-z]\w*\W*$", re.IGNORECASE
+    r"\b(?:details|profile|record) of |\b(?:about|know (?:about|of)|info(?:rmation)? (?:on|about)) |\blook(?:ing)? up\b|\blook \w+ up\b|^\W*who(?: i|')s [a-z]\w*\W*$",
+    re.IGNORECASE,
 )
 _PERSON: Final = wording.synonyms("user") | {"user"}
 
@@ -185,13 +213,33 @@ _PERSON: Final = wording.synonyms("user") | {"user"}
 def _verb_fits(tool: Tool, found: Profile, clause: Clause) -> bool:
     if not clause.groups:
         return any(word.startswith(clause.verb[:5]) for word in found.words)
+    if _is_own_verb(tool, found, clause):
+        return True
     if set(clause.groups) & found.groups:
-        return not _opposes(clause, found)
-    if clause.verb == "give" or not wording.near_groups(clause.groups[:1]) & found.groups:
+        return not _opposes(clause, found) and not _renames_nothing(tool, found, clause)
+    literal = clause.groups[:1] in (("export",), ("verify",)) and "read" in found.groups
+    if literal and ranking.explains(ranking.face(tool, found), clause.verb) < ranking.REST:
+        return False  # reading is no download
+    if clause.verb in ("give", "join") or not wording.near_groups(clause.groups[:1]) & found.groups:
         return False
     if set(clause.groups) & _BY_STATE and "update" in found.groups:
         return any(set(split_name(name)) & _STATES or name in _STATES for name in tool.properties)
     return True
+
+
+def _renames_nothing(tool: Tool, found: Profile, clause: Clause) -> bool:
+    """A thing is renamed only where a name can be given."""
+    if clause.verb != "rename" or ranking.explains(ranking.face(tool, found), "rename") >= ranking.TITLE:
+        return False
+    given = set(tool.properties) - set(segment_nouns(tool.path))
+    return not any({"name", "title", "label"} & set(split_name(name)) for name in given)
+
+
+def _is_own_verb(tool: Tool, found: Profile, clause: Clause) -> bool:
+    """The operation has the verb itself in its path or title: "fork the repository" by POST /repos/{repo}/forks."""
+    if wording.is_generic(clause.verb) or "read" in clause.groups or tool.method in ("GET", "HEAD"):
+        return False
+    return bool(clause.verb) and ranking.stem(clause.verb) in ranking.face(tool, found).own
 
 
 def _opposes(clause: Clause, found: Profile) -> bool:
@@ -228,6 +276,39 @@ def _thing_fits(tool: Tool, found: Profile, clause: Clause, index: OperationInde
         own = clause.verb == next(iter(found.summary_nouns), "") and not wording.is_generic(clause.verb)
         return bool(set(clause.nouns) & things) or (own and 0 < found.slots == clause.named_things)
     return (bool(clause.values) or clause.refers) and not _is_phrase(found, clause)
+
+
+def _tells_settings(tool: Tool, found: Profile, clause: Clause, others: Sequence[Tool]) -> bool:
+    """ "after how many minutes does a session end?": what is read there has what can be changed there."""
+    if "read" not in found.groups or found.slots or clause.groups[:1] != ("read",) or clause.values:
+        return False
+    settings = [other for other in others if other.method in ("PATCH", "PUT") and other.path == tool.path]
+    said = [token for token in clause.tokens if token.plain and not wording.is_function_word(token.lower)]
+    return any(described(other, token) for other in settings for token in said)
+
+
+def _is_told(tool: Tool, found: Profile, clause: Clause, others: Sequence[Tool]) -> bool:
+    """The words of path and title tell of the thing that is meant, whatever its place among them."""
+    if _tells_settings(tool, found, clause, others):
+        return True
+    shown = ranking.face(tool, found)
+    if clause.verb == "who" and clause.head == "person":
+        if found.target in _PERSON and ranking.explains(shown, clause.container) >= ranking.ARGUMENTS:
+            return True  # "who works in the Finance department"
+        acts = [token.base for token in clause.tokens if token.plain and lexicon.only_tells(token.lower)]
+        if any(ranking.explains(shown, word) >= ranking.TITLE for word in acts):
+            return True  # "who contributed to …"
+        asked = [noun for noun in clause.nouns if noun not in _PERSON]
+        return bool(asked) and all(
+            ranking.explains(shown, noun) >= ranking.TITLE for noun in asked
+        )  # "who is in the cast"
+    if not clause.head or clause.head in _PERSON:
+        return False
+    share = ranking.explains(shown, clause.head)
+    if _is_own_verb(tool, found, clause):
+        return share >= ranking.REST
+    named = [noun for noun in dict.fromkeys(clause.nouns) if noun not in (clause.head, clause.container)]
+    return share >= ranking.TITLE and all(ranking.explains(shown, noun) >= ranking.ARGUMENTS for noun in named)
 
 
 #: Plural words of the language; names that end so are short, or end with -as, -is, -us.
@@ -306,8 +387,52 @@ def _is_complete(tool: Tool, found: Profile, clause: Clause, context: Sequence[s
         return True
     if clause.head and set(clause.groups[:1]) & found.groups and clause.head == found.target:
         return True  # "rotate a secret": which one is asked for
+    gives = clause.groups[:1] in (("grant",), ("revoke",)) and clause.groups[0] in found.groups and clause.head
+    if gives and ranking.explains(ranking.face(tool, found), clause.head) >= ranking.TITLE:
+        return True  # "take away his access": to what is asked for
     outer = [noun for noun in dict.fromkeys(nouns.values()) if noun != found.target]
     return all(noun in named or wording.synonyms(noun) & named for noun in outer) or "read" in found.groups
+
+
+#: Verbs that move a thing into another or out of it.
+_MOVING: Final = word_set(
+    "add put invite assign move take remove kick delete join attach detach throw drop enrol enroll"
+)
+
+
+def _goal(clause: Clause, index: OperationIndex) -> str:
+    """The kind of thing that something is put into or taken out of, "" when no such is named."""
+    if clause.verb not in _MOVING:
+        return ""
+    inside = False
+    for place, token in enumerate(clause.tokens):
+        if token.lower in ("to", "into", "from", "off") or (
+            token.lower == "of" and clause.tokens[place - 1].lower == "out"
+        ):
+            inside = True
+        elif inside and (token.mark or token.lower in ("in", "on", "for", "with", "by", "and")):
+            inside = False
+        elif inside and place not in clause.values and wording.is_noun(token, index.vocabulary):
+            following = clause.tokens[place + 1] if place + 1 < len(clause.tokens) else None
+            if following is None or not wording.is_noun(following, index.vocabulary) or place + 1 in clause.values:
+                return token.base
+    return ""
+
+
+def _reaching_goal(
+    fitting: list[tuple[Tool, float]], clause: Clause, index: OperationIndex
+) -> list[tuple[Tool, float]]:
+    """Those that know thing and goal, where there are such: "add user u-7 to group g-2" makes no new user."""
+    goal = _goal(clause, index)
+    if not goal:
+        return fitting
+    both = [
+        (tool, score)
+        for tool, score in fitting
+        if goal in segment_nouns(tool.path).values()
+        or ranking.explains(ranking.face(tool, index.by_name[tool.name]), goal) >= ranking.TITLE
+    ]
+    return both or fitting
 
 
 def _goes_to_name(clause: Clause) -> bool:
@@ -318,14 +443,14 @@ def _goes_to_name(clause: Clause) -> bool:
 def _type_fit(tool: Tool, clause: Clause, tools: Mapping[str, Tool]) -> float:
     """Less than 1 when a number is needed and none is there, or the path takes no "owner/name" that was said."""
     if any(re.fullmatch(r"[^/\s:]+/[^/\s]+", token.text) for token in clause.value_tokens()) and "}/{" not in tool.path:
-        return 0.6
+        return 0.4
     numbers = sum(token.text.lstrip("#").isdigit() for token in clause.value_tokens())
     wanted = sum(
         kind(resolved(tool, name)) == "integer" and listing(tool, name, tools) is None
         for name in segment_nouns(tool.path)
         if name in tool.properties
     )
-    return 0.5 if wanted > numbers and clause.values and not clause.refers else 1.0
+    return 0.15 if wanted > numbers and clause.values and not clause.refers else 1.0
 
 
 def _confidence(clause: Clause, found: Profile, scores: Sequence[float]) -> float:

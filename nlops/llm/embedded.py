@@ -19,7 +19,7 @@ class EmbeddedModel:
     """
 
     name = "embedded"
-    max_tools = 40
+    max_tools = 60
     languages: frozenset[str] | None = frozenset({"en"})
     writes_text = False
 

@@ -21,9 +21,9 @@ PROSE: Final = word_set(
 )
 _REASONS: Final = frozenset({"reason", "justification", "purpose"})
 #: Arguments that say how many entries are wanted.
-_LIMITS: Final = word_set("limit perpage pagesize size count top maxresults first num")
+LIMITS: Final = word_set("limit perpage pagesize size count top maxresults first num")
 #: Arguments of the pages of a list and its order: only when they are named.
-_TECHNICAL: Final = word_set(
+TECHNICAL: Final = word_set(
     "sort order direction orderby sortby fields include expand page offset cursor after before pagetoken"
     " briefrepresentation"
 )
@@ -211,7 +211,7 @@ class Filler:
 
     @staticmethod
     def _is_technical(name: str) -> bool:
-        return "".join(split_name(name)) in _TECHNICAL
+        return "".join(split_name(name)) in TECHNICAL
 
     def model_tool(self) -> dict[str, Json]:
         """The tool as Needle reads it best: short, only what is to be filled."""
@@ -447,7 +447,7 @@ class Filler:
 
     def _quantity(self) -> None:
         """ "first 5 users", "top ten groups", "the 20 latest entries"."""
-        name = next((name for name in self.tool.properties if "".join(split_name(name)) in _LIMITS), None)
+        name = next((name for name in self.tool.properties if "".join(split_name(name)) in LIMITS), None)
         if name is None or name in self.arguments or kind(resolved(self.tool, name)) != "integer":
             return
         nouns = self.clause.tokens

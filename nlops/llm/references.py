@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nlops.core import wording
+from nlops.core.retrieval import is_procedure
 from nlops.core.types import Json, Tool
 from nlops.core.wording import Clause, base, split_name, word_set
 from nlops.llm.situation import Done
@@ -64,8 +65,19 @@ def kind_of(tool: Tool, argument: str, target: str) -> str:
     named = _named_kind(argument)
     if named:
         return named
+    if is_procedure(tool.path) and _is_things_id(tool, argument):
+        return base(argument)
     words = split_name(argument)
     return target if words and words[-1] in (*IDENTIFYING, "title") else ""
+
+
+def _is_things_id(tool: Tool, argument: str) -> bool:
+    """ "channel" of /conversations.archive: the id of what the procedure is about, in an argument named for it."""
+    told = str(tool.properties.get(argument, {}).get("description") or "")
+    things = {base(word) for part in re.split(r"[/.]", tool.path) for word in split_name(part)}
+    own = base(argument)
+    about = own in things or bool(wording.synonyms(own) & things) or re.search(r"\bIDs?\b", told) is not None
+    return about and len(split_name(argument)) == 1 and own not in IDENTIFYING
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ TOOLS = {tool.name: tool for tool in access_tools()}
 
 
 def left(request: str, name: str) -> list[str]:
-    return unexplained(index_of(list(TOOLS.values())).analyse(request), TOOLS[name])
+    clause = index_of(list(TOOLS.values())).analyse(request)
+    return unexplained(clause, TOOLS[name], readers=[TOOLS["list_users"]])
 
 
 @pytest.mark.parametrize("word", ["telephone", "invented", "championships", "meetings", "fastest"])
