@@ -584,7 +584,10 @@ def _is_whole(text: str) -> bool:
 
 def _shares_verb(left: str, right: str) -> str:
     """The verb of "show user1 and his groups" for the second part; "" where the second part is no thing of its own."""
-    if not re.match(r"(?:his|her|their|its)\s+(?!with\b)[a-z]+s\b", right.strip(), re.IGNORECASE):
+    own = re.match(r"(?:his|her|their|its)\s+(?!with\b)[a-z]+s\b", right.strip(), re.IGNORECASE)
+    # "and the groups she is in"
+    told = re.match(r"(?:all )?the\s+[a-z]+s\s+(?:that\s+|which\s+)?(?:he|she|it|they)\b", right.strip(), re.IGNORECASE)
+    if not own and not told:
         return ""
     words = re.findall(r"[^\s,;.!?]+", _POLITE.sub("", left.strip()))
     if len(words) < 2 or "read" not in wording.verb_groups(base(words[0])):

@@ -50,8 +50,8 @@ forgot/forgotten/lost … password/pin/login | forgot … get/log/sign in | new 
 second factor | two factor | authenticator app | one time password | phone code | otp/2fa/mfa => otp mfa factor
     credential authenticator totp two-factor
 log/sign in with | single sign on | sso => identity provider sso oauth saml federation social login idp : create
-sign/logged/signed … in … at the moment/now | where … signed/logged in | who is online | logged in right now =>
-    session login active presence : read
+sign/logged/signed … in … at the moment/now | where … signed/logged in | who is online | logged in right now
+    | is … online/away/reachable/available => session login active presence : read
 have an account | has an account | sign up | join us | new starter/hire/colleague/employee => user account member
     invite register
 notification/alert/ping => notification disturb dnd snooze mute alert

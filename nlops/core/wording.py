@@ -592,7 +592,8 @@ def analyse(text: str, vocabulary: Vocabulary) -> Clause:
             for phrase in phrases
         ),
         contents=re.search(
-            r"^(?:please )?(?:(?:show|tell) me |list )?what(?:'s| is| does| do we have)?(?: stored| kept)? (?:in|inside|contain)\b",
+            r"^(?:please )?(?:(?:show|tell) me |list )?what(?:'s| is| does| do we have)?(?: stored| kept)?"
+            r" (?:in|inside|contain)\b",
             words,
         )
         is not None,
@@ -676,7 +677,12 @@ def is_noun(token: Token, vocabulary: Vocabulary) -> bool:
     """A word that the operations are described with, or a synonym of one."""
     if token.mark or token.secret or token.quoted or token.lower in STOP_WORDS or token.lower in _ORDER:
         return False
+    if token.lower in _KEPT:
+        return False  # "what is stored in …": it tells of things, and is none
     return known(token.base, vocabulary)
+
+
+_KEPT: Final = word_set("stored kept held contained saved")
 
 
 def related(noun: str, vocabulary: Container[str]) -> str:

@@ -65,13 +65,16 @@ def _document(tool: Tool) -> str:
 def choose(clause: Clause, index: OperationIndex, tools: Mapping[str, Tool], memory: Memory, hint: str = "") -> Choice:
     """The operation for the clause; no tool and no alternatives: none serves it. `hint` names a tool's summary."""
     clause = _without_light_head(clause, index)
+    if memory.last is not None and _goes_on(clause):
+        clause = replace(clause, refers=True)
     context = _context(clause, index, memory) or _owners(clause, index, tools)
+    known = [*context, *memory.kinds()] if context else context
     ranked = ranking.rank(clause, index, tools, context)
     fitting = [
         (tools[name], score)
         for name, score in ranked
         if name in tools
-        and _serves(tools[name], index.by_name[name], clause, index, context, _beside(tools[name], tools))
+        and _serves(tools[name], index.by_name[name], clause, index, known, _beside(tools[name], tools))
     ]
     readers = [tool for tool in tools.values() if tool.method == "GET" and not segment_nouns(tool.path)]
     fitting = [pair for pair in fitting if not unexplained(clause, pair[0], _beside(pair[0], tools), readers)]
@@ -79,7 +82,8 @@ def choose(clause: Clause, index: OperationIndex, tools: Mapping[str, Tool], mem
     exact = [pair for pair in fitting if set(clause.groups) & index.by_name[pair[0].name].groups]
     if exact and exact[0][1] >= 0.6 * fitting[0][1]:
         fitting = exact
-    fitting.sort(key=lambda pair: -pair[1] * _type_fit(pair[0], clause, tools))
+    fitting = [(tool, score * _type_fit(tool, clause, tools)) for tool, score in fitting]
+    fitting.sort(key=lambda pair: -pair[1])
     if hint:
         picked = [tool for tool, _ in fitting if _spoken(tool).lower() == hint.strip().lower()]
         if picked:
@@ -102,6 +106,8 @@ def _without_light_head(clause: Clause, index: OperationIndex) -> Clause:
     if clause.head not in _LIGHT_HEADS or clause.head in index.targets:
         return clause
     others = [noun for noun in clause.nouns if noun not in _LIGHT_HEADS]
+    others += [token.base for token in clause.tokens if token.base in index.vocabulary and token.lower != token.base]
+    others = [noun for noun in others if base(noun) not in _LIGHT_HEADS]
     return replace(clause, head=others[0]) if others else clause
 
 
@@ -132,7 +138,7 @@ def _spoken(tool: Tool) -> str:
 def _context(clause: Clause, index: OperationIndex, memory: Memory) -> list[str]:
     """Things that the clause is about without naming them."""
     if clause.refers:
-        context = memory.context(clause)
+        context = memory.context(clause) or (memory.context(replace(clause, head="")) if _goes_on(clause) else [])
         if context:
             return context
     if clause.nouns or not clause.values:
@@ -145,9 +151,18 @@ def _context(clause: Clause, index: OperationIndex, memory: Memory) -> list[str]
         if stem != token.lower and stem in index.targets and "/" not in token.text:
             return [stem]  # "user1" is a user
     people = sorted(index.targets & _PERSON, reverse=True)
-    if people and len(clause.values) == 1 and _DETAILS_OF.search(clause.text):
+    shows = len(clause.tokens) <= _BARE and clause.verb in _SHOWING and clause.value_tokens()[0].plain
+    if people and len(clause.values) == 1 and (_DETAILS_OF.search(clause.text) or (shows and "user" in people)):
         return people[:1]  # a bare name is a person's where nothing else is known of it
     return []
+
+
+_GOES_ON: Final = re.compile(r"^\W*(?:and|also|plus|what about|how about)\b", re.IGNORECASE)
+
+
+def _goes_on(clause: Clause) -> bool:
+    """It goes on with what was talked about, and names nothing new: "and who's in the cast?"."""
+    return not clause.values and _GOES_ON.search(clause.text) is not None
 
 
 def _owners(clause: Clause, index: OperationIndex, tools: Mapping[str, Tool]) -> list[str]:
@@ -204,9 +219,13 @@ def _names_foreign(tool: Tool, found: Profile, clause: Clause, index: OperationI
 
 #: "the details of grace", "look up henry"
 _DETAILS_OF: Final = re.compile(
-    r"\b(?:details|profile|record) of |\b(?:about|know (?:about|of)|info(?:rmation)? (?:on|about)) |\blook(?:ing)? up\b|\blook \w+ up\b|^\W*who(?: i|')s [a-z]\w*\W*$",
+    r"\b(?:details|profile|record) of |\b(?:about|know (?:about|of)|info(?:rmation)? (?:on|about)) "
+    r"|\blook(?:ing)? up\b|\blook \w+ up\b|^\W*who(?: i|')s [a-z]\w*\W*$",
     re.IGNORECASE,
 )
+#: Words of "show me liam".
+_BARE: Final = 4
+_SHOWING: Final = word_set("show get find display view see fetch pull look")
 _PERSON: Final = wording.synonyms("user") | {"user"}
 
 

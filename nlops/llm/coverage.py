@@ -23,7 +23,8 @@ from nlops.llm.filling import PROSE, resolved
 #: From here on a clause tells why, or until when; that narrows nothing.
 _ADJUNCT: Final = re.compile(
     r"\b(?:because|so that|so (?:he|she|they|we|i|it) (?:can|could|may|will)|in order to|due to|given that|as long as"
-    r"|when (?:you|he|she|they|we|i|it)|while|although|though|unless|if|since (?:he|she|they|we|i|it|the)|as (?:he|she|they|we|i|it))\b",
+    r"|when (?:you|he|she|they|we|i|it)|while|although|though|unless|if|since (?:he|she|they|we|i|it|the)"
+    r"|as (?:he|she|they|we|i|it))\b",
     re.IGNORECASE,
 )
 #: Words that say how, when or how politely, and never what.

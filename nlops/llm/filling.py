@@ -77,6 +77,13 @@ def kind(schema: Mapping[str, Json]) -> str:
     return str(kinds[0]) if kinds else "string"
 
 
+#: Words of an order that something be on: "make a second factor mandatory for everybody".
+_MUST: Final = word_set(
+    "mandatory required compulsory obligatory optional necessary everybody everyone anybody anyone people person make"
+    " made must should shall"
+)
+
+
 def _described_words(name: str, schema: Mapping[str, Json]) -> set[str]:
     words = re.findall(r"[^\W\d_]+", str(schema.get("description") or ""))
     return {base(word) for word in (*words, *split_name(name))}
@@ -87,7 +94,7 @@ def described_argument(tool: Tool, clause: Clause) -> str:
 
     "Let idle sessions end after 45 minutes" is session_minutes, "Minutes after which an idle session ends".
     """
-    idle = wording.STOP_WORDS | _INTO | word_set("after before not never don't")
+    idle = wording.STOP_WORDS | _INTO | word_set("after before not never don't") | _MUST
     said = {token.base for token in clause.tokens if token.plain and token.lower not in idle}
     said -= {clause.verb, *(("turn", "switch") if clause.verb in ("enable", "disable") else ())}
     numbers = sum(token.text.isdigit() for token in clause.tokens)
@@ -119,6 +126,8 @@ class Filler:
     meanings: Callable[[str], frozenset[str]]
     #: a range of dates that the clause named, as the date tool resolved it
     dates: Mapping[str, Json] | None = None
+    #: words of the operations that stand side by side
+    pairs: frozenset[tuple[str, str]] = frozenset()
     #: names that the sentences before the clause told of
     mentioned: tuple[str, ...] = ()
     arguments: dict[str, Json] = field(default_factory=dict)
@@ -134,8 +143,13 @@ class Filler:
         self._slash_pairs()
         self._quantity()
         self._next_to_their_kind()
+        self._before_their_kind()
+        self._by_told_kind()
         self._flags_and_choices()
+        self._bounds()
         self._named()
+        self._query()
+        self._about()
         self._by_place()
         self._people()
         self._formats()
@@ -268,6 +282,11 @@ class Filler:
             kinds = self._kinds()
             generic = {*wording.STOP_WORDS, *self.clause.nouns, self.clause.verb, *kinds}
             generic.update(*(wording.synonyms(one) for one in kinds))
+            said = {token.lower for token in self.clause.tokens if token.base == self.clause.verb}
+            if set(words) & (wording.PRONOUNS | {"me", "us", "i", "we", "you"} | said) and not PROSE & set(
+                split_name(name)
+            ):
+                return False  # "switch him on": the model took the order for a name
             if not words or all(base(word) in generic or word in generic for word in words):
                 return False
             if wording.is_common(value.lower()) and not (PROSE & set(split_name(name))):
@@ -344,7 +363,8 @@ class Filler:
 
     def _before_label(self) -> None:
         """ "move bernd to the Legal department": the value stands before the argument's name."""
-        if not {"update", "create", "grant"} & set(self.clause.groups) or "-" in self.clause.verb:
+        reads = "read" in self.clause.groups
+        if not (reads or {"update", "create", "grant"} & set(self.clause.groups)) or "-" in self.clause.verb:
             return
         tokens = self.clause.tokens
         for name in self.tool.properties:
@@ -355,7 +375,10 @@ class Filler:
                 if index in self.taken or label is None or label.base != base(name):
                     continue
                 before = [token.lower for token in tokens[max(0, index - 2) : index]]
-                if not kind_of(self.tool, name, self.target) and {"to", "into", "in"} & set(before):
+                if reads and not kind_of(self.tool, name, self.target) and wording.is_plural(label.text):
+                    self._put(name, tokens[index].text, index)  # "only the reveal_secret actions"
+                    continue
+                if not reads and not kind_of(self.tool, name, self.target) and {"to", "into", "in"} & set(before):
                     self._put(name, tokens[index].text, index)
 
     def _reason(self) -> None:
@@ -374,7 +397,8 @@ class Filler:
         joins = rf"(?:'s)?\s*(?:{verbs}|[=:]\s*)?(?:an?\s+|the\s+(?=['\"]))?"
         patterns = [rf"(?<![\w-]){words}s?(?!\w){joins}"]
         if "update" in self.clause.groups or "reset" in self.clause.groups:
-            patterns.insert(0, rf"(?<![\w-]){words}\s+(?:of|for|on)\s+.{{1,80}}?\s(?:to|as)\s+")
+            ends = r"(?:to(?!\s+be\b)|as|(?:should|shall|must)\s+(?:be|read|say)|to\s+be)"
+            patterns.insert(0, rf"(?<![\w-]){words}\s+(?:of|for|on)\s+.{{1,80}}?\s{ends}\s+")
         for pattern in patterns:
             for found in re.finditer(pattern, text, re.IGNORECASE):
                 value = self._value_at(found.end(), name, labels)
@@ -413,6 +437,10 @@ class Filler:
         elif first.text[:1].isupper():
             while end < len(tokens) and tokens[end].plain and tokens[end].text[:1].isupper():
                 end += 1
+        elif (
+            self.clause.text[:start].rstrip().endswith(" to") and index == len(tokens) - 1 and kind(schema) == "string"
+        ):
+            pass  # "set my presence to away": what it becomes ends the clause
         elif first.lower in wording.STOP_WORDS or base(first.text) in {
             base(w) for label in labels for w in label.split()
         }:
@@ -489,6 +517,92 @@ class Filler:
             index = self._beside(noun)
             if index is not None:
                 self._put(name, self.clause.tokens[index].text, index)
+
+    def _before_their_kind(self) -> None:
+        """ "the mail safe": a word of the operations that names a thing, before the thing's kind."""
+        in_path = segment_nouns(self.tool.path)
+        kinds = self._kinds() | {base(name) for name in self.tool.properties}
+        for name, noun in in_path.items():
+            if name in self.arguments or name not in self.tool.properties:
+                continue
+            for index, token in enumerate(self.clause.tokens[2:], 2):
+                word, before = self.clause.tokens[index - 1], self.clause.tokens[index - 2].lower
+                plain = word.plain and before in ("the", "in", "from", "to", "of") and index - 1 not in self.taken
+                free = word.base not in kinds and (word.base, token.base) not in self.pairs
+                if (
+                    token.base == noun
+                    and token.text == noun
+                    and plain
+                    and free
+                    and not wording.is_function_word(word.lower)
+                ):
+                    self._put(name, word.text, index - 1)
+                    break
+
+    def _by_told_kind(self) -> None:
+        """ "message 1405894322.002768" for the timestamp "of the message": the description tells the kind."""
+        free = [
+            name
+            for name in self.tool.properties
+            if name not in self.arguments
+            and set(split_name(name)) <= _UNTOLD
+            and kind(resolved(self.tool, name)) != "boolean"
+        ]
+        for index in self.clause.values:
+            before = self.clause.tokens[index - 1] if index else None
+            if (
+                index in self.taken
+                or before is None
+                or not before.plain
+                or not re.search(r"\d", self.clause.tokens[index].text)
+            ):
+                continue
+            fitting = [name for name in free if before.base in _described_words(name, resolved(self.tool, name))]
+            fitting = [name for name in fitting if name in self.tool.required] or fitting
+            if len(fitting) == 1:
+                self._put(fitting[0], self.clause.tokens[index].text, index)
+
+    def _bounds(self) -> None:
+        """ "a vote average of at least 8" for vote_average.gte."""
+        for name in self.tool.properties:
+            words = split_name(name)
+            side = next((side for side, ends in _BOUNDS.items() if len(words) > 1 and {words[0], words[-1]} & ends), "")
+            if not side or name in self.arguments or kind(resolved(self.tool, name)) not in ("integer", "number"):
+                continue
+            ends = _BOUNDS[side]
+            label = r"[\s_-]*".join(re.escape(word) for word in words if word not in ends)
+            found = re.search(
+                rf"\b{label}s?\b.{{0,12}}?\b(?:{_SIDES[side]})\s+(\d+(?:\.\d+)?)\b", self.clause.text, re.IGNORECASE
+            )
+            found = found or re.search(
+                rf"\b(?:{_SIDES[side]})\s+(\d+(?:\.\d+)?)\s+{label}s?\b", self.clause.text, re.IGNORECASE
+            )
+            if found:
+                self._put(name, found[1], *self._tokens_in(found.start(1), found.end(1)))
+
+    def _query(self) -> None:
+        """The only name that was said, for the words that a search wants."""
+        name = next((n for n in self.tool.required if "".join(split_name(n)) in _QUERIES), None)
+        free = self.untold()
+        if name is None or name in self.arguments or "read" not in self.clause.groups or not free:
+            return
+        quoted = [token for token in free if token.quoted]
+        if len(quoted) == 1 or len(free) == 1:
+            token = (quoted or free)[0]
+            self._put(name, token.text, self.clause.tokens.index(token))
+
+    def _about(self) -> None:
+        """ "log entries about user frank": whom they are about, not who made them."""
+        name = next(
+            (n for n in self.tool.properties if {"target", "subject", "about", "object"} & set(split_name(n))), None
+        )
+        if name is None or name in self.arguments or kind(resolved(self.tool, name)) != "string":
+            return
+        for index in self.clause.values:
+            before = [token.lower for token in self.clause.tokens[max(0, index - 3) : index]]
+            if index not in self.taken and {"about", "concerning", "regarding"} & set(before):
+                self._put(name, self.clause.tokens[index].text, index)
+                return
 
     def _naming_arguments(self) -> list[str]:
         """Arguments that name a thing: those of the path, and name-like ones of the body."""
@@ -668,6 +782,9 @@ class Filler:
     def _is_attribute(self, index: int) -> bool:
         """ "the user whose e-mail is x@y": it tells which thing is meant, but is not its name."""
         before = [token.lower for token in self.clause.tokens[:index]]
+        token = self.clause.tokens[index]
+        if "@" in token.text and "with" in before and before[-1] in ("email", "e-mail", "mail", "address"):
+            return self.tool.method not in ("GET", "POST") or bool(segment_nouns(self.tool.path))
         return "whose" in before[1:] and not IDENTIFYING & set(before[before.index("whose") :])
 
     def _is_container(self, index: int, name: str) -> bool:
@@ -733,7 +850,10 @@ class Filler:
         if not name:
             return
         if kind(resolved(self.tool, name)) == "boolean":
-            no = any(token.lower in ("no", "not", "never", "don't", "stop", "without") for token in self.clause.tokens)
+            no = any(
+                token.lower in ("no", "not", "never", "don't", "stop", "without", "optional")
+                for token in self.clause.tokens
+            )
             no = no or self.clause.groups[:1] in (("disable",), ("stop",))
             self._put(name, not no)
             return
@@ -761,7 +881,7 @@ class Filler:
         fields = self.memory.details(self.clause.text)
         if fields:
             self.arguments.update(copied(self.tool, fields, self.arguments, self.target))
-        if not self.clause.refers and not self._is_definite():
+        if not (self.clause.refers or self._is_definite() or self._is_of_the_last()):
             return
         for name in self.missing:
             noun = kind_of(self.tool, name, self.target)
@@ -791,12 +911,24 @@ class Filler:
             and (kind_of(self.tool, name, self.target) == self.target)
         )
 
+    def _is_of_the_last(self) -> bool:
+        """ "rotate db-root" right after a list that has it."""
+        return any(self.memory.kind_of_value(token.text) for token in self.clause.value_tokens())
+
     def _is_definite(self) -> bool:
         """ "the group", without a name, right after a call about a group."""
         last = self.memory.last_kind()
         return bool(last) and re.search(rf"\bthe {re.escape(last)}\b", self.clause.text, re.IGNORECASE) is not None
 
 
+#: Names of arguments that don't say what they are for.
+_UNTOLD: Final = word_set("id ids ts timestamp key ref uuid")
+_BOUNDS: Final = {"least": word_set("gte gt min minimum from"), "most": word_set("lte lt max maximum to")}
+_SIDES: Final = {
+    "least": r"at least|more than|over|above|from|minimum(?: of)?|min",
+    "most": r"at most|less than|under|below|up to|maximum(?: of)?|max",
+}
+_QUERIES: Final = word_set("query q search searchterm keyword keywords term text searchquery")
 _NAMERS: Final = word_set("named called titled with the username name id number user-name user no nr is a account")
 _NUMBER_WORDS: Final = {
     "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",

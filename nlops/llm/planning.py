@@ -66,6 +66,8 @@ class Step:
     clause: Clause
     #: words for dates that stand in it
     when: str = ""
+    #: the clause with these words, for operations that take no dates; None where it has none
+    whole: Clause | None = None
     #: the operation is known from before
     tool: str = ""
     #: arguments that are known from before
@@ -144,7 +146,7 @@ class Planner:
         clause = self.index.analyse(clause_text)
         run = _list_of(clause)
         if not run or self._takes_lists(clause):
-            return [Step(clause, when)]
+            return [Step(clause, when, self.index.analyse(text) if when else None)]
         first, last = clause.tokens[run[0]], clause.tokens[run[-1]]
         steps = []
         for place in run:
@@ -344,6 +346,8 @@ class Planner:
         many = each_of(step.clause)
         if many is None or tool.method == "GET":
             return None
+        if not self._concerns(tool, many):
+            return None
         filler = self._filler(lookups.for_names(tool, self.tools), replace(step, clause=self.index.analyse(many.rest)))
         missing = [name for name in segment_nouns(tool.path) if name in filler.missing]
         if tool.method in ("POST", "PUT") and not missing:
@@ -359,6 +363,18 @@ class Planner:
                 return self._each_row(tool, missing[0], filler.arguments, choice, step, many, reader)
             del readers[choice.tool.name]
         return _stop(f"I found no list for “{many.words}”, so nothing was done.")
+
+    def _concerns(self, tool: Tool, many: Many) -> bool:
+        """The operation takes one of the things: "log bob out of all sessions" goes through no sessions."""
+        said = self.index.analyse(many.listed).head
+        if not said:
+            return True
+        wanted = [name for name in tool.properties if name in tool.required or name in segment_nouns(tool.path)]
+        nouns = {self.targets.get(tool.name, "")} | {kind_of(tool, name, "") for name in wanted}
+        nouns |= {base(split_name(name)[0]) for name in wanted if split_name(name)}
+        return any(
+            said == noun or said in wording.synonyms(noun) or self._is_kind({said}, noun) for noun in nouns if noun
+        )
 
     def _lists(self, many: Many, tool: Tool, name: str) -> bool:
         noun = kind_of(tool, name, self.targets.get(tool.name, "")) or base(name)
@@ -418,6 +434,8 @@ class Planner:
 
     def _filler(self, tool: Tool, step: Step) -> Filler:
         """The arguments that the words and the calls before leave no doubt about."""
+        if step.whole is not None and not date_arguments(tool):
+            step = replace(step, clause=step.whole)  # "90 days" is no date there
         told = [answer for answer in self.situation.answers if answer not in self.situation.picked]
         clause = self.index.analyse(", ".join([step.clause.text, *told])) if told else step.clause
         filler = Filler(
@@ -426,6 +444,7 @@ class Planner:
             target=self.targets.get(tool.name, ""),
             memory=self.memory,
             mentioned=step.mentioned,
+            pairs=self.index.vocabulary.pairs,
             meanings=self.index.meanings,
             dates=self.situation.dates.get(step.when),
         )
@@ -542,12 +561,23 @@ def _is_talk(request: str) -> bool:
     return bool(_GREETING.match(request) or _HELP.match(request))
 
 
+#: "never mind, …", "my boss wants to know who …", "I was wondering which …": what comes before the request.
+_PREAMBLE: Final = re.compile(
+    r"^\W*(?:(?:never ?mind|forget (?:it|that)|actually|no|wait|sorry|ok(?:ay)?|so|well|right|hmm)\b[\s,.:;!-]+)+"
+    r"|^\W*(?:[^,.?!]{0,60}?\b(?:know|wondering|wonder|curious(?: about)?|find out|figure out|interested in)\s+)"
+    r"(?=(?:who|whom|what|which|how many|when|where)\b)",
+    re.IGNORECASE,
+)
+
+
 def _without_greeting(request: str) -> str:
-    """The request without "Hello nlops," before it."""
+    """The request without "Hello nlops," and the like before it."""
     words = r"hi|hello|hey|good (?:morning|afternoon|evening)|thanks|thank you|great|ok(?:ay)?"
     lead = rf"^\W*(?:{words})(?:\s+(?:there|nlops|all))?\s*[,.!]+\s*"
     rest = re.sub(lead, "", request, count=1, flags=re.IGNORECASE)
-    return rest if rest.strip() else request
+    rest = rest if rest.strip() else request
+    bare = _PREAMBLE.sub("", rest, count=1)
+    return bare if len(bare.split()) > 1 else rest
 
 
 _SUBJECTS: Final = word_set("i we he she they it")

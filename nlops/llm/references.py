@@ -104,6 +104,10 @@ class Memory:
         """The newest call."""
         return self._done[0] if self._done else None
 
+    def kinds(self) -> set[str]:
+        """The kinds of things that the newest call named."""
+        return {referent.kind for referent in self._of(self._done[0]) if referent.kind} if self._done else set()
+
     def last_kind(self) -> str:
         """The kind of thing that the newest call was about."""
         if not self._done:
