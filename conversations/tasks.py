@@ -5,15 +5,15 @@ from __future__ import annotations
 from celery import shared_task
 
 from accounts.context import tenant_context
-from conversations.flows import advance, close_conversation, sweep
+from conversations.flows import close_conversation, sweep, take_turn
 from conversations.flows import collect_feedback as collecting
 from conversations.models import Run
 
 
 @shared_task
 def advance_run(tenant_id: str, run_id: str) -> None:
-    """Look at one run and do what is due."""
-    advance.work_on(tenant_id, run_id)
+    """Look at one run and do what is due, or what is due before it."""
+    take_turn.take_turn(tenant_id, run_id)
 
 
 @shared_task

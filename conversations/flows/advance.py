@@ -71,19 +71,24 @@ class Claim:
     job: AskModel | AskWords | SendCall
 
 
-def work_on(tenant_id: uuid.UUID | str, run_id: uuid.UUID | str) -> None:
-    """Do the run's work until it waits for a person, for a moment, or is over, or until another worker has it."""
+def work_on(tenant_id: uuid.UUID | str, run_id: uuid.UUID | str) -> bool:
+    """Do the run's work until it waits for a person, for a moment, or is over, or until another worker has it.
+
+    Whether there was any to do.
+    """
     with structlog.contextvars.bound_contextvars(tenant=str(tenant_id), run=str(run_id)):
         claim: Claim | None = None
         try:
-            claim = _claim(tenant_id, run_id)
+            had_work, claim = _claim(tenant_id, run_id)
             while claim:
                 claim = _accept(tenant_id, run_id, claim, *_timed(tenant_id, run_id, claim))
+            return had_work
         except (OperationalError, InterfaceError):
             raise  # the database is away: the sweeper comes back to the run
         except Exception:
             log.exception("step_failed", work=claim.state.work if claim else None)
             _give_up(tenant_id, run_id, claim)
+            return True
 
 
 def _timed(tenant_id: uuid.UUID | str, run_id: uuid.UUID | str, claim: Claim) -> tuple[EngineEvent, float]:
@@ -112,16 +117,19 @@ def _fault_of(state: RunState) -> EngineEvent:
 # --- transactions ---------------------------------------------------------------------------------------------
 
 
-def _claim(tenant_id: uuid.UUID | str, run_id: uuid.UUID | str) -> Claim | None:
-    """First transaction of a worker on the run. None when there is nothing to do, or another worker is at it."""
+def _claim(tenant_id: uuid.UUID | str, run_id: uuid.UUID | str) -> tuple[bool, Claim | None]:
+    """First transaction of a worker on the run: whether it took a step, and the slow work that comes next.
+
+    Neither when there is nothing to do, or another worker is at it.
+    """
     with tenant_context(tenant_id):
         try:
             run = lock_run(run_id)
         except Run.DoesNotExist:
-            return None
+            return False, None
         if run.status not in (RunStatus.QUEUED, RunStatus.WORKING) or _is_held(run) or _waits(run):
-            return None
-        return _take_up(Step(run))
+            return False, None
+        return True, _take_up(Step(run))
 
 
 def _accept(

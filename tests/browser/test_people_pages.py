@@ -60,9 +60,8 @@ def test_the_pages_of_sessions_and_the_budget_fit(people, visit, width, tmp_path
 def test_a_security_key_is_a_second_factor(people, chromium, address, tmp_path):  # noqa: F811
     """With Chromium's virtual authenticator: added, wanted at the next sign-in, and refused when it is another."""
     # An IP address is no relying party (WebAuthn, section 5.1.3), so by name.
-    context = chromium.new_context(
-        base_url=address.replace("127.0.0.1", "localhost"), viewport={"width": 390, "height": 800}
-    )
+    by_name = address.replace("127.0.0.1", "localhost")
+    context = chromium.new_context(base_url=by_name, viewport={"width": 390, "height": 800})
     page = context.new_page()
     devices = context.new_cdp_session(page)
     devices.send("WebAuthn.enable")
@@ -79,7 +78,7 @@ def test_a_security_key_is_a_second_factor(people, chromium, address, tmp_path):
         page.get_by_role("button", name="Sign in").click()
 
     sign_in()
-    page.wait_for_url("**/")
+    page.wait_for_url(f"{by_name}/")
     page.goto("/accounts/2fa/webauthn/add/")
     if "reauthenticate" in page.url:
         page.get_by_label("Password").fill(PASSWORD)
@@ -101,7 +100,7 @@ def test_a_security_key_is_a_second_factor(people, chromium, address, tmp_path):
     page.goto("/profile/")  # a password alone opens nothing
     assert "/accounts/2fa/authenticate/" in page.url
     page.get_by_role("button", name="Use a security key").click()
-    page.wait_for_url("**/")
+    page.wait_for_url(f"{by_name}/")
     page.goto("/profile/")
     expect(page.get_by_role("heading", name="Profile")).to_be_visible()
 

@@ -303,7 +303,7 @@ def scheduled(history: History, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
 
     def hooked_claim(*args: Any) -> Any:
         found = claim(*args)
-        if found is not None:
+        if found[1] is not None:
             history.at("after the claim")
         return found
 
