@@ -131,7 +131,7 @@ class RuleView(RulesView):
         form = RuleForm(self.product, request.POST)
         if act == "preview_delete":
             found = replay(self.product, Change(removed=frozenset([rule.pk])))
-            return self._rule_page(rule, form, replay=found, told="Without this rule")
+            return self._rule_page(rule, form, replay=found, told="the rule taken back")
         if form.is_valid():
             try:
                 if act == "preview":

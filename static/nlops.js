@@ -27,6 +27,10 @@
     else tell("Something went wrong on our side. What you typed is kept; try again in a moment.");
   });
 
+  // On a narrow screen the tab of this page may be far to the right.
+  const tab = document.querySelector(".tabs [aria-current]");
+  if (tab) tab.parentElement.scrollLeft = tab.offsetLeft - tab.parentElement.offsetLeft - 16;
+
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-device-zone]");
     if (!button) return;
