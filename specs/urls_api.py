@@ -1,6 +1,6 @@
 from django.urls import path
 
-from specs import api, policy_api, service_api
+from specs import api, own_api, policy_api, service_api
 
 urlpatterns = [
     path("products/", api.ProductListView.as_view(), name="api_products"),
@@ -19,6 +19,8 @@ urlpatterns = [
     path("products/<slug:slug>/replay/", policy_api.ReplayView.as_view(), name="api_replay"),
     path("products/<slug:slug>/access/", policy_api.AccessView.as_view(), name="api_access"),
     path("products/<slug:slug>/access/why/", policy_api.WhyView.as_view(), name="api_access_why"),
+    path("my-connections/", own_api.OwnAccountListView.as_view(), name="api_my_connections"),
+    path("my-connections/<slug:slug>/", own_api.OwnAccountView.as_view(), name="api_my_connection"),
     path("products/<slug:slug>/services/", service_api.ServiceListView.as_view(), name="api_services"),
     path("products/<slug:slug>/services/<slug:service>/", service_api.ServiceView.as_view(), name="api_service"),
     path("products/<slug:slug>/operations/", service_api.OperationsView.as_view(), name="api_operations"),

@@ -269,6 +269,20 @@ class TestPages:
         done = client.post("/my-connections/things/", {"secret": KEY}, follow=True)
         assert "does not accept the credentials" in done.content.decode()
 
+    def test_the_api_takes_credentials_and_never_gives_them(self, people, browse):
+        client = browse(people.customer)
+        root = "/api/v1/my-connections/"
+        sent = client.put(f"{root}things/", {"secret": KEY}, content_type="application/json")
+        assert sent.status_code == 204
+        told = client.get(root)
+        assert [(row["product"], row["connected"]) for row in told.json()] == [("things", True)]
+        assert KEY not in told.content.decode()
+        assert browse(people.operator).get(root).json()[0]["connected"] is False
+        assert client.put(f"{root}things/", {"secret": ""}, content_type="application/json").status_code == 400
+        assert client.put(f"{root}none/", {"secret": "x"}, content_type="application/json").status_code == 404
+        assert client.delete(f"{root}things/").status_code == 204
+        assert client.get(root).json()[0]["connected"] is False
+
     def test_operators_see_how_many_and_nothing_else(self, people, browse):
         browse(people.customer).post("/my-connections/things/", {"secret": KEY})
         client = browse(people.operator)
