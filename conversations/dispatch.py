@@ -6,7 +6,7 @@ from accounts.models import Mode
 from accounts.sql import read_rows
 from conversations.models import Approval, ApprovalStatus, Run
 from conversations.recording import call_pk, request_hash
-from nlops.core.checkpoints import tainted
+from nlops.core.checkpoints import returned, taint_decision, tainted
 from nlops.core.phrases import say
 from nlops.core.rules import ruling
 from nlops.core.types import CallRecord, Decision, Effect, Tool
@@ -35,10 +35,13 @@ def check_dispatch(run: Run, call: CallRecord, tool: Tool | None) -> tuple[Opera
         raise DispatchRefused(f"There is no connection to {tool.product} yet. An operator can add one under Products.")
     if tool.connect or connection.lacks_credential:
         raise DispatchRefused(say("connect_first", product=tool.product))
-    decision = ruling(tool.decision, tool.rules, call.arguments, run.conversation.member.user.email).decision
+    requester = run.conversation.member.user.email
+    decision = ruling(tool.decision, tool.rules, call.arguments, requester, returned(call.provenance)).decision
     if decision is Decision.DENY:
         raise DispatchRefused(say("not_allowed_so"))
-    if decision is not Decision.ALLOW or tainted(tool, call.provenance):
+    if tainted(tool, call.provenance):
+        decision = max(decision, taint_decision(tool), key=lambda one: one.strictness)
+    if decision is not Decision.ALLOW:
         _use_approval(run, call, decision, request_hash(operation.pk, operation.version_id, connection, call.arguments))
     return operation, connection
 

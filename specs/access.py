@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from accounts.models import Member, MemberRole, Mode
 from accounts.modes import ModeNow, mode_now
-from nlops.core.rules import applies, ruling
+from nlops.core.rules import Condition, applies, ruling
 from nlops.core.types import Decision, Effect, Json, Rule
 from specs.models import Operation, PolicyRule, Product, SpecVersion, ToolPolicy
 from specs.querysets import decisions
@@ -197,13 +197,18 @@ def why(operation: Operation, member: Member, values: Mapping[str, Json] | None 
     grounds += [_of_rule(rule, rule.as_rule(operation), base, known, requester) for rule in rules]
     decision = max((g.decision for g in grounds if g.decision is not None), key=lambda one: one.strictness)
     deciding = next(place for place, ground in enumerate(grounds) if ground.decision is decision)
-    if operation.effect != Effect.READ and decision is Decision.ALLOW:
-        grounds.append(
-            Ground("Values from answers", "A value that comes from an answer of a product makes it ask for a yes.")
-        )
+    asked = Decision.APPROVE if operation.effect == Effect.DESTRUCTIVE else Decision.CONFIRM
+    if operation.effect != Effect.READ and decision.strictness < asked.strictness:
+        grounds.append(Ground("Values from answers", _ANSWERS[operation.effect]))
     grounds[deciding] = _deciding(grounds[deciding])
-    asks_for = dict.fromkeys(rule.argument for rule in rules if rule.argument)
+    asks_for = dict.fromkeys(rule.argument for rule in rules if rule.argument and rule.condition != Condition.RETURNED)
     return Why(operation, member, decision, tuple(grounds), tuple(asks_for))
+
+
+_ANSWERS = {
+    Effect.WRITE.value: "A value that comes from an answer of a product makes it ask for the requester's yes.",
+    Effect.DESTRUCTIVE.value: "A value that comes from an answer of a product makes it ask for another person's yes.",
+}
 
 
 def _deciding(ground: Ground) -> Ground:
@@ -241,6 +246,8 @@ def _of_whitelist(policy: ToolPolicy | None) -> Ground:
 def _of_rule(rule: PolicyRule, held: Rule, base: Decision, values: Mapping[str, Json], requester: str) -> Ground:
     if Decision(rule.decision).strictness <= base.strictness:
         return Ground("Rule", f"{rule}. It is no stricter than the whitelist.", rule=rule)
+    if rule.condition == Condition.RETURNED:
+        return Ground("Rule", f"{rule}. It depends on where the value comes from.", rule=rule)
     if rule.argument and rule.argument not in values:
         return Ground("Rule", f"{rule}. It depends on the value.", rule=rule)
     if not applies(held, dict(values), requester):

@@ -22,7 +22,7 @@ VALUE = "value-"
 
 def operation_named(version: SpecVersion | None, key: str) -> Operation | None:
     """The version's operation with that METHOD path."""
-    method, _, path = key.strip().partition(" ")
+    method, _, path = key.replace("\x00", "").strip().partition(" ")
     rows = Operation.objects.select_related("service", "version__product")
     heavy = ("version__source", "version__definitions")
     return rows.defer(*heavy).filter(version=version, method=method.upper(), path=path.strip()).first()
@@ -63,7 +63,9 @@ class WhyView(ProductRoom):
 
     def get(self, request: MemberRequest, slug: str) -> HttpResponse:
         version = newest_version(self.product)
-        key, email = request.GET.get("operation", ""), request.GET.get("member", request.member.user.email).strip()
+        key = request.GET.get("operation", "")
+        email = request.GET.get("member", request.member.user.email)
+        email = email.replace("\x00", "").strip()
         operation = operation_named(version, key)
         member = members().filter(user__email__iexact=email).first()
         values = {name: request.GET.get(VALUE + name, "") for name in _named(request)}

@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from accounts.fields import OrderedJSONField
 from accounts.models import Member, MemberRole, TenantModel
-from nlops.core.rules import ALLOW_LISTS, Condition
+from nlops.core.rules import ALLOW_LISTS, ANY, Condition
 from nlops.core.types import Decision, Effect, Rule
 from specs.ingest.grouping import is_part_of
 
@@ -386,9 +386,10 @@ class PolicyRule(TenantModel):
         words = {
             Condition.IS: "is one of", Condition.IS_NOT: "is none of", Condition.MATCHES: "matches",
             Condition.MATCHES_NOT: "does not match", Condition.ABOVE: "is above", Condition.BELOW: "is below",
-            Condition.NOT_OWN: "is not the requester's own",
+            Condition.NOT_OWN: "is not the requester's own", Condition.RETURNED: "comes from an answer",
         }  # fmt: skip
-        return f"{self.argument} {words[Condition(self.condition)]} {self.value}".strip() if self.argument else ""
+        what = "any value" if self.argument == ANY else self.argument
+        return f"{what} {words[Condition(self.condition)]} {self.value}".strip() if self.argument else ""
 
     def is_about(self, operation: Operation, role: str, moved_to: str = "") -> bool:
         """Whether a call of the operation by a member with that role may fall under the rule.
@@ -487,7 +488,7 @@ class TrustedArgument(TenantModel):
 def has_argument(operation: Operation, argument: str) -> bool:
     """Whether the operation takes the argument, or the one in which the way (address/city) begins."""
     names = operation.schema.get("properties", {})
-    return argument in names or argument.partition("/")[0] in names
+    return argument == ANY or argument in names or argument.partition("/")[0] in names
 
 
 class ExampleOrigin(models.TextChoices):

@@ -19,7 +19,7 @@ from specs.access import AccessRow, Ground, Why, access_rows, why
 from specs.access_views import members, operation_named
 from specs.api import OperatorView, Refused
 from specs.flows.save_rule import FIELDS, delete_rule, draft_rule, save_rule
-from specs.flows.set_policy import set_policies
+from specs.flows.set_policy import lock_policies, set_policies
 from specs.flows.trust_argument import distrust_argument, trust_argument
 from specs.models import PolicyRule, Product, SpecVersion, TrustedArgument
 from specs.replaying import Change, Replay, replay
@@ -110,7 +110,7 @@ class WhyView(OperatorView):
         _, version = known(slug)
         query = request.query_params
         operation = operation_named(version, query.get("operation", ""))
-        member = members().filter(user__email__iexact=query.get("member", "")).first()
+        member = members().filter(user__email__iexact=query.get("member", "").replace("\x00", "")).first()
         if operation is None:
             raise NotFound("The product has no such operation; name it as in DELETE /users/{id}.")
         if member is None:
@@ -272,6 +272,8 @@ class PolicyBulkView(OperatorView):
         data = BulkSerializer(data=request.data)
         data.is_valid(raise_exception=True)
         said = data.validated_data
+        if not said["dry_run"]:
+            lock_policies(product)
         planned = bulk(found_rows(product, version, wanted_of(said)), said["set"])
         if said["dry_run"]:
             return Response(_bulk_data(planned, replay(product, Change(planned.policies))))
@@ -351,7 +353,7 @@ class ChangeSerializer(serializers.Serializer[Any]):
         default=dict,
         help_text="METHOD path: decision",
     )
-    add = RuleSerializer(many=True, default=list)
+    add = RuleSerializer(many=True, default=list, max_length=50)  # type: ignore[call-arg]
     remove = serializers.ListField(child=serializers.UUIDField(), default=list, help_text="ids of rules")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cachetools import LRUCache
@@ -41,10 +41,19 @@ def decisions(product: Product) -> dict[str, Decision]:
     return {key: Decision(decision) for key, decision in rows}
 
 
-def decision_for(operation: Operation, role: str, arguments: dict[str, Json], requester: str) -> Decision:
-    """What the policy and its rules say now of a call of the operation; not listed is denied."""
+def decision_for(
+    operation: Operation,
+    role: str,
+    arguments: dict[str, Json],
+    requester: str,
+    returned: Collection[str] | None = None,
+) -> Decision:
+    """What the policy and its rules say now of a call of the operation; not listed is denied.
+
+    `returned`: names of the arguments with values from answers; None when nobody knows, which is stricter.
+    """
     (tool,) = tools([str(operation.pk)], role)
-    return ruling(tool.decision, tool.rules, arguments, requester).decision
+    return ruling(tool.decision, tool.rules, arguments, requester, returned).decision
 
 
 def allowed_operations() -> dict[tuple[uuid.UUID, str], Decision]:

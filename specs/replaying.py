@@ -165,9 +165,11 @@ class _Rulebook:
         if key not in self._about:
             self._about[key] = self._held(call.operation, call.role)
         held = self._about[key]
-        found = ruling(held.policy, held.rules, dict(call.arguments), call.requester).decision
-        is_tainted = call.operation.effect != Effect.READ and call.returned - held.trusted
-        return Decision.CONFIRM if is_tainted and found is Decision.ALLOW else found
+        found = ruling(held.policy, held.rules, dict(call.arguments), call.requester, call.returned).decision
+        if call.operation.effect == Effect.READ or not call.returned - held.trusted:
+            return found
+        asked = Decision.APPROVE if call.operation.effect == Effect.DESTRUCTIVE else Decision.CONFIRM
+        return max(found, asked, key=lambda one: one.strictness)
 
     def _held(self, operation: Operation, role: str) -> _Held:
         moved_to = self._edits.moved_to(operation.key)

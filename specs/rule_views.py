@@ -39,7 +39,8 @@ class RuleForm(forms.Form):
     argument = forms.CharField(
         label="Argument",
         required=False,
-        help_text="Its name, or the way into an object: address/city. Empty: whatever the values.",
+        help_text="Its name, or the way into an object: address/city. Empty: whatever the values. "
+        "With “comes from an answer”: * is any argument.",
     )
     condition = forms.ChoiceField(
         label="Condition",
@@ -52,6 +53,7 @@ class RuleForm(forms.Form):
             (Condition.BELOW, "is below"),
             (Condition.MATCHES, "matches the pattern"),
             (Condition.MATCHES_NOT, "does not match the pattern"),
+            (Condition.RETURNED, "comes from an answer of an API"),
             (Condition.NOT_OWN, "is not the requester's own name or e-mail address"),
         ],
     )

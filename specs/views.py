@@ -25,7 +25,7 @@ from specs.flows.authorize import Pending, begin_sign_in, finish_sign_in
 from specs.flows.call_product import ProductUnreachable, test_connection
 from specs.flows.connect_account import account_for_sign_in
 from specs.flows.save_connection import save_connection
-from specs.flows.set_policy import set_policies
+from specs.flows.set_policy import lock_policies, set_policies
 from specs.flows.upload_version import upload_files
 from specs.forms import ConnectionForm, ProductForm, UploadForm, guess_connection, servers_of
 from specs.ingest.diff import Kind
@@ -349,6 +349,8 @@ class WhitelistBulkView(ProductRoom):
         if version is None:
             raise Http404("Nothing is known of this product yet.")
         wanted, choice = whitelist.wanted_of(request.POST.dict()), request.POST.get("set", "")
+        if request.POST.get("act") == "set":
+            lock_policies(self.product)
         try:
             planned = whitelist.bulk(whitelist.found_rows(self.product, version, wanted), choice)
         except ValueError as error:

@@ -424,7 +424,7 @@ def with_help(asked: Question, text: str) -> Question:
 def _apply_policy(verdict: Verdict, tool: Tool, requester: str) -> None:
     # What is asked for is missing only for now: a rule about its absence waits for the answer.
     rules = tuple(replace(rule, when_absent=False) for rule in tool.rules) if verdict.questions else tool.rules
-    found = ruling(tool.decision, rules, verdict.arguments, requester)
+    found = ruling(tool.decision, rules, verdict.arguments, requester, returned(verdict.provenance))
     if found.decision is Decision.CONFIRM:
         verdict.tighten(VerdictKind.CONFIRM, say("policy_confirm"))
     elif found.decision is Decision.APPROVE:
@@ -438,15 +438,26 @@ def _apply_taint(verdict: Verdict, tool: Tool) -> None:
     """Text from an API never gives authority: a returned value in a write needs a person's decision."""
     names = tainted(tool, verdict.provenance)
     if names:
-        verdict.tighten(VerdictKind.CONFIRM, say("tainted", names=", ".join(names)))
+        asked = VerdictKind.APPROVE if taint_decision(tool) is Decision.APPROVE else VerdictKind.CONFIRM
+        verdict.tighten(asked, say("tainted", names=", ".join(names)))
 
 
 def tainted(tool: Tool, provenance: Mapping[str, Provenance]) -> list[str]:
     """Arguments of a write with values from answers, but for those that an operator said may have them."""
     if tool.effect is Effect.READ:
         return []
-    returned = [_top(p) for p, found in provenance.items() if found.kind is ProvenanceKind.RETURNED]
-    return [name for name in dict.fromkeys(returned) if name not in tool.trusted_arguments]
+    return [name for name in returned(provenance) if name not in tool.trusted_arguments]
+
+
+def taint_decision(tool: Tool) -> Decision:
+    """What tainted values ask for: a yes of the requester; where something is destroyed, another person's."""
+    return Decision.APPROVE if tool.effect is Effect.DESTRUCTIVE else Decision.CONFIRM
+
+
+def returned(provenance: Mapping[str, Provenance]) -> list[str]:
+    """Names of the arguments that hold a value from an answer."""
+    names = [_top(p) for p, found in provenance.items() if found.kind is ProvenanceKind.RETURNED]
+    return list(dict.fromkeys(names))
 
 
 def _top(pointer: str) -> str:

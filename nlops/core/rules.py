@@ -6,7 +6,7 @@ import enum
 import functools
 import math
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import re2
@@ -27,7 +27,11 @@ class Condition(enum.StrEnum):
     ABOVE = "above"  #: a number above the value, or a list or text with more items or characters
     BELOW = "below"  #: a number below the value, or a list or text with fewer
     NOT_OWN = "not_own"  #: does not name the requester (e-mail address, or what stands before its @)
+    RETURNED = "returned"  #: it, or a part of it, comes from an API's answer; the argument may be ANY
 
+
+#: As the argument of a rule on values from answers: whichever it is.
+ANY = "*"
 
 #: Conditions that let only some values pass. Leaving the argument out, where the operation knows it, passes none.
 ALLOW_LISTS = frozenset({Condition.IS_NOT, Condition.MATCHES_NOT, Condition.NOT_OWN})
@@ -42,30 +46,40 @@ class Ruling:
     reasons: tuple[str, ...] = ()
 
 
-def ruling(base: Decision, rules: Sequence[Rule], arguments: dict[str, Json], requester: str) -> Ruling:
+def ruling(
+    base: Decision,
+    rules: Sequence[Rule],
+    arguments: dict[str, Json],
+    requester: str,
+    returned: Collection[str] | None = None,
+) -> Ruling:
     """The strictest of the whitelist's decision and of the rules that apply to these arguments.
 
-    `requester`: the e-mail address of whoever asks. A rule never makes anything looser.
+    `requester`: the e-mail address of whoever asks. `returned`: names of the arguments with values from answers; None
+    when nobody knows. A rule never makes anything looser.
     """
     decision, reasons = base, []
     for rule in rules:
-        if rule.decision.strictness > base.strictness and applies(rule, arguments, requester):
+        if rule.decision.strictness > base.strictness and applies(rule, arguments, requester, returned):
             decision = max(decision, rule.decision, key=lambda one: one.strictness)
             reasons.append(rule.note)
     return Ruling(decision, tuple(filter(None, reasons)))
 
 
-def applies(rule: Rule, arguments: dict[str, Json], requester: str) -> bool:
+def applies(rule: Rule, arguments: dict[str, Json], requester: str, returned: Collection[str] | None = None) -> bool:
     """Whether the call is one that the rule is about. What can't be judged is: stricter is the safe side.
 
     The argument may be a way into an object, such as address/city; of lists, every item is looked at.
     """
     if not rule.argument:
         return True
+    condition = Condition(rule.condition)
+    if condition is Condition.RETURNED:
+        names = set(arguments) if returned is None else set(returned)
+        return bool(names) if rule.argument == ANY else rule.argument.partition("/")[0] in names
     found = list(_found(arguments, rule.argument))
     if not found:
         return rule.when_absent
-    condition = Condition(rule.condition)
     if condition not in (Condition.ABOVE, Condition.BELOW):
         found = [leaf for value in found for leaf in _leaves(value)]
     return any(_is_unknown(value) or _holds(condition, value, rule.value, requester) for value in found)
@@ -115,6 +129,8 @@ def _holds(condition: Condition, value: Json, wanted: str, requester: str) -> bo
         case Condition.ABOVE | Condition.BELOW:
             size = _size(value)
             return size is None or (size > float(wanted) if condition is Condition.ABOVE else size < float(wanted))
+        case Condition.RETURNED:
+            raise ValueError("Where a value comes from can't be seen from the value.")
         case Condition.NOT_OWN:
             return text.casefold() not in (requester.casefold(), requester.casefold().partition("@")[0])
 

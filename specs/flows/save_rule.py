@@ -9,7 +9,7 @@ from django.db import transaction
 
 from accounts.audit import audit
 from accounts.models import AuditAction, Member, MemberRole
-from nlops.core.rules import Condition, PatternUnusable, check_pattern
+from nlops.core.rules import ANY, Condition, PatternUnusable, check_pattern
 from nlops.core.types import Decision, Effect
 from specs.flows import FlowError
 from specs.models import Operation, PolicyRule, Product, VersionStatus, has_argument
@@ -95,7 +95,9 @@ def _check(rule: PolicyRule) -> None:
 
 def _check_condition(rule: PolicyRule) -> None:
     condition = Condition(rule.condition)
-    if condition is Condition.NOT_OWN:
+    if rule.argument == ANY and condition is not Condition.RETURNED:
+        raise FlowError(f"Argument: {ANY} goes with values that come from an answer only; name one argument.")
+    if condition in (Condition.NOT_OWN, Condition.RETURNED):
         rule.value = ""
     elif not rule.value:
         raise FlowError("Value: say what the argument is held against.")

@@ -25,11 +25,16 @@ def set_policies(
         wanted = {key: Decision(decision) for key, decision in decisions.items() if decision is not None}
     except ValueError as error:
         raise FlowError(f"A decision is one of {', '.join(Decision)}.") from error
-    unknown = sorted(set(wanted) - _keys(product, wanted))
+    # NUL, which PostgreSQL takes in no text, is in no key.
+    sound = {key: decision for key, decision in wanted.items() if "\x00" not in key}
+    unknown = sorted(set(wanted) - _keys(product, sound))
     if unknown:
         raise FlowError(f"{product} has no operation {', '.join(unknown[:3])}. Look at the list of its operations.")
     with transaction.atomic():
-        listed = ToolPolicy.objects.filter(product=product, operation_key__in=decisions)
+        lock_policies(product)
+        listed = ToolPolicy.objects.filter(
+            product=product, operation_key__in=[key for key in decisions if "\x00" not in key]
+        )
         before = dict(listed.values_list("operation_key", "decision"))
         listed.exclude(operation_key__in=wanted).delete()
         ToolPolicy.objects.bulk_create(
@@ -52,6 +57,11 @@ def set_policies(
         changes = {key: [before.get(key), new] for key, new in after.items() if before.get(key) != new}
         if changes:
             audit(AuditAction.POLICIES_CHANGED, product, {"product": product.slug, "changes": changes}, member=member)
+
+
+def lock_policies(product: Product) -> None:
+    """Whoever else changes this product's policies waits for the end of the transaction."""
+    Product.objects.select_for_update().get(pk=product.pk)
 
 
 def set_default_policies(product: Product, member: Member | None = None) -> int:

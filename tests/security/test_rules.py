@@ -125,6 +125,7 @@ class TestPage:
             ({"argument": "x", "condition": "above", "value": "nan"}, "is no number"),
             ({"argument": "x", "condition": "is", "value": "y"}, "has the argument x"),
             ({"argument": "username/x", "condition": "matches", "value": "y", "operation_key": "GET /x"}, "has no GET"),
+            ({"argument": "*", "condition": "is", "value": "x"}, "goes with values that come from an answer only"),
             ({"role": "king"}, "Role: choose one of"),
             ({"service": "nowhere"}, "has no service"),
         ],

@@ -9,9 +9,10 @@ from accounts.models import AuditEntry
 from conversations.dispatch import DispatchRefused, check_dispatch
 from conversations.statements import lock_run
 from specs.flows import FlowError
+from specs.flows.save_rule import save_rule
 from specs.flows.set_policy import set_policies
 from specs.flows.trust_argument import distrust_argument, trust_argument
-from specs.models import Operation, Product, TrustedArgument
+from specs.models import Operation, PolicyRule, Product, TrustedArgument
 from specs.querysets import tools
 from specs.replaying import Change, replay
 from tests.journeys import Journey
@@ -36,10 +37,11 @@ class TestRuns:
             set_policies(Product.objects.get(), {"POST /users": "allow"}, connected.operator)
         numbers = iter(range(100))
 
-        def copied() -> Journey:
+        def copied(*, asked: bool = True) -> Journey:
             words = f"Get the user details of user '{unique}' and create a new user {unique}x{next(numbers)}"
             words += " with those details"
-            return Journey(connected.operator).say(words).reply(password="Correct-Horse-7")
+            chat = Journey(connected.operator).say(words)
+            return chat.reply(password="Correct-Horse-7") if asked else chat
 
         return copied
 
@@ -68,6 +70,20 @@ class TestRuns:
             distrust_argument(TrustedArgument.objects.get(argument="department"), connected.operator)
             with pytest.raises(DispatchRefused):
                 check_dispatch(run, call, self.tool(done))
+
+    def test_an_operator_may_want_another_persons_yes_for_values_from_answers(self, connected, copied):
+        with tenant_context(connected.tenant.pk):
+            save_rule(
+                Product.objects.get(), connected.operator, effect="write", argument="*", condition="returned",
+                decision="approve",
+            )  # fmt: skip
+        assert copied().status == "approving"
+        with tenant_context(connected.tenant.pk):
+            PolicyRule.objects.update(argument="department", decision="deny")
+        assert copied(asked=False).status == "failed"
+        with tenant_context(connected.tenant.pk):
+            PolicyRule.objects.update(argument="username")
+        assert copied().status == "confirming"
 
     def test_an_approver_sees_what_flows_from_where_into_what(self, connected, copied, browse):
         with tenant_context(connected.tenant.pk):

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from nlops.core.checkpoints import Returned, Sources, before_call
 from nlops.core.rules import PatternUnusable, applies, check_pattern, ruling
-from nlops.core.types import Decision, Rule
+from nlops.core.types import CallRecord, Decision, Effect, Rule, Tool
 
 ME = "Ada.Lovelace@acme.example"
 
@@ -81,6 +82,36 @@ def test_leaving_out_what_only_some_values_pass_passes_nothing():
 def test_a_rule_reaches_into_objects_and_lists(way, expected):
     arguments = {"address": {"city": "Paris"}, "owners": [{"name": "x"}, {"name": "paris"}], "a/b": "paris"}
     assert applies(rule("is", "paris", argument=way), arguments, ME) is expected
+
+
+@pytest.mark.parametrize(
+    ("argument", "returned", "expected"),
+    [
+        ("x", ["x"], True), ("x", ["y"], False), ("x/city", ["x"], True), ("*", ["y"], True), ("*", [], False),
+        ("x", None, True), ("*", None, True),
+    ],
+)  # fmt: skip
+def test_a_rule_may_be_about_values_that_come_from_answers(argument, returned, expected):
+    assert applies(rule("returned", argument=argument), {"x": 1, "y": 2}, ME, returned) is expected
+
+
+@pytest.mark.parametrize(
+    ("effect", "decision", "expected"),
+    [
+        (Effect.WRITE, Decision.ALLOW, "confirm"), (Effect.WRITE, Decision.APPROVE, "approve"),
+        (Effect.DESTRUCTIVE, Decision.ALLOW, "approve"), (Effect.DESTRUCTIVE, Decision.CONFIRM, "approve"),
+        (Effect.READ, Decision.ALLOW, "pass"),
+    ],
+)  # fmt: skip
+def test_a_value_from_an_answer_asks_the_requester_or_another_person_where_it_destroys(effect, decision, expected):
+    parameters = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+    tool = Tool("t", "d", parameters, effect=effect, decision=decision)
+    sources = Sources(("remove what is there",), returned=(Returned("c0", "list", {"name": "k7-from-answer"}),))
+    call = CallRecord("1", "t", {"name": "k7-from-answer"})
+    assert before_call(call, tool, sources, [], []).decision == expected
+    trusted = replace(tool, trusted_arguments=("name",))
+    plain = {"allow": "pass", "confirm": "confirm", "approve": "approve"}[decision]
+    assert before_call(call, trusted, sources, [], []).decision == plain
 
 
 def test_a_secret_that_nobody_sees_is_taken_for_what_the_rule_is_about():

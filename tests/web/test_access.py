@@ -122,7 +122,13 @@ class TestPages:
 
     def test_odd_parameters_break_nothing(self, acme, product, browse):
         odd = {"q": "%' \"", "decision": "king", "role": "x", "effect": "y", "page": "z", "service": "\u2603"}
-        assert browse(acme.operator).get("/products/keyring/access/", odd).status_code == 200
+        client = browse(acme.operator)
+        assert client.get("/products/keyring/access/", odd).status_code == 200
+        nul = {"q": "\x00", "service": "\x00", "operation": "GET /\x00", "member": "\x00", "value-username": "\x00"}
+        for room in ("access", "access/why", "whitelist", "rules"):
+            assert client.get(f"/products/keyring/{room}/", nul).status_code == 200, room
+            if "access" in room:
+                assert client.get(f"/api/v1/products/keyring/{room}/", nul).status_code in (200, 404)
 
 
 class TestApi:

@@ -82,6 +82,8 @@ def test_policies_are_listed_found_and_changed(product, send):
     assert audited()[-1]["changes"] == {f"POST {USER}": ["confirm", None], f"GET {USER}": ["allow", "confirm"]}
     assert send("patch", "/policies/", {"changes": {"GET /nothing": "allow"}}).status_code == 409
     assert send("patch", "/policies/", {"changes": {f"GET {USER}": "king"}}).status_code == 400
+    assert send("patch", "/policies/", {"changes": {"GET /\x00": "allow"}}).status_code == 409
+    assert send("patch", "/policies/", {"changes": {"GET /\x00": None}}).status_code == 204
 
 
 def test_many_are_set_as_the_dry_run_told(product, send):

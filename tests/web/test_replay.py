@@ -84,6 +84,18 @@ def test_a_value_from_an_answer_still_asks_for_a_yes(acme, product):
     assert moves(found) == {("confirm", "allow"): 1, ("confirm", "confirm"): 1}
 
 
+def test_a_rule_on_values_from_answers_is_replayed_and_what_destroys_wants_another_person(acme, product):
+    called(acme.customer, "POST", username="bob", returned=True)
+    called(acme.customer, "DELETE", username="bob", returned=True)
+    called(acme.customer, "POST", username="bob")
+    draft = draft_rule(product, acme.operator, argument="*", condition="returned", decision="deny")
+    assert moves(replay(product, Change(added=(draft,)))) == {
+        ("confirm", "confirm"): 1, ("confirm", "deny"): 1, ("approve", "deny"): 1,
+    }  # fmt: skip
+    found = replay(product, Change(policies={f"DELETE {USER}": Decision.ALLOW}))
+    assert moves(found) == {("approve", "approve"): 1, ("confirm", "confirm"): 2}
+
+
 def test_older_calls_and_those_of_other_products_are_left_out(acme, product):
     called(acme.customer, "GET", days=8, username="alice")
     assert replay(product, Change()).total == 0
