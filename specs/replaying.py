@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,7 +11,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from nlops.core.rules import ruling
+from nlops.core.rules import applies
 from nlops.core.types import Decision, Effect, Json, Rule
 from specs.models import Operation, PolicyRule, Product, TrustedArgument
 from specs.querysets import decisions
@@ -20,6 +21,8 @@ from specs.services import Edits, edits_to
 DAYS = 7
 #: Calls that are looked at, the newest first.
 MOST = 20_000
+#: Seconds that it may take: somebody waits for it.
+SECONDS = 5.0
 #: Calls that are named one by one.
 SHOWN = 50
 
@@ -131,14 +134,19 @@ def replay(product: Product, change: Change) -> Replay:
     )
     moves: Counter[tuple[Decision, Decision]] = Counter()
     changed: list[Changed] = []
+    until, is_late = time.monotonic() + SECONDS, False
     for call in (call for source in _SOURCES for call in source(product, since, MOST)):
-        before, after = now.decision(call), then.decision(call)
+        known: dict[Rule, bool] = {}
+        before, after = now.decision(call, known), then.decision(call, known)
         moves[before, after] += 1
+        is_late = time.monotonic() > until
+        if is_late:
+            break
         if before is not after and len(changed) < SHOWN:
             changed.append(Changed(call, before, after))
     total = moves.total()
     pairs = tuple((before, after, moves[before, after]) for before, after in sorted(moves, key=_strictness))
-    return Replay(since, total, total >= MOST, pairs, tuple(changed))
+    return Replay(since, total, is_late or total >= MOST, pairs, tuple(changed))
 
 
 def _strictness(pair: tuple[Decision, Decision]) -> tuple[int, int]:
@@ -159,13 +167,22 @@ class _Rulebook:
         #: (operation, role) to what holds for its calls
         self._about: dict[tuple[uuid.UUID, str], _Held] = {}
 
-    def decision(self, call: RecordedCall) -> Decision:
-        """As `nlops.core.checkpoints.before_call` decides: policy, rules, and values that came from an answer."""
+    def decision(self, call: RecordedCall, known: dict[Rule, bool]) -> Decision:
+        """As `nlops.core.checkpoints.before_call` decides: policy, rules, and values that came from an answer.
+
+        `known`: which rules apply to the call, as far as it was found out.
+        """
         key = (call.operation.pk, call.role)
         if key not in self._about:
             self._about[key] = self._held(call.operation, call.role)
         held = self._about[key]
-        found = ruling(held.policy, held.rules, dict(call.arguments), call.requester, call.returned).decision
+        found = held.policy
+        for rule in held.rules:
+            if rule.decision.strictness <= found.strictness:
+                break  # the strictest come first
+            if rule not in known:
+                known[rule] = applies(rule, dict(call.arguments), call.requester, call.returned)
+            found = rule.decision if known[rule] else found
         if call.operation.effect == Effect.READ or not call.returned - held.trusted:
             return found
         asked = Decision.APPROVE if call.operation.effect == Effect.DESTRUCTIVE else Decision.CONFIRM
@@ -177,7 +194,7 @@ class _Rulebook:
         is_hidden = self._edits.place(operation).hidden
         return _Held(
             Decision.DENY if is_hidden else self._policies.get(operation.key, Decision.DENY),
-            tuple(rule.as_rule(operation) for rule in about),
+            tuple(sorted((one.as_rule(operation) for one in about), key=lambda one: -one.decision.strictness)),
             frozenset(one.argument for one in self._trusted if one.holds_for(operation)),
         )
 
