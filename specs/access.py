@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from accounts.models import Member, MemberRole, Mode
 from accounts.modes import ModeNow, mode_now
 from nlops.core.rules import Condition, applies, ruling
 from nlops.core.types import Decision, Effect, Json, Rule
-from specs.models import Operation, PolicyRule, Product, SpecVersion, ToolPolicy
-from specs.querysets import decisions
+from specs.models import Operation, PolicyRule, Product, SpecVersion, ToolPolicy, has_argument
+from specs.querysets import connection_to, decisions
 from specs.services import Edits, Place, edits_to
 from specs.whitelist import Wanted, operations_of
 
@@ -143,6 +144,22 @@ def _access(base: Decision | None, rules: Iterable[PolicyRule], role: str) -> Ac
     return Access(decision, base is not None, deciding, tuple(conditional))
 
 
+def idle_rules(product: Product, version: SpecVersion, rules: Sequence[PolicyRule]) -> set[UUID]:
+    """Ids of the rules that are about nothing in the version: operation, service or argument is gone."""
+    edits = edits_to(product)
+    rows = Operation.objects.filter(version=version).select_related("service")
+    operations = list(_of(version, rows.only("method", "path", "effect", "schema", "service__slug")))
+    return {
+        rule.pk
+        for rule in rules
+        if not any(
+            rule.is_about(operation, rule.role, edits.moved_to(operation.key))
+            and (not rule.argument or has_argument(operation, rule.argument))
+            for operation in operations
+        )
+    }
+
+
 # --- why ------------------------------------------------------------------------------------------------------
 
 
@@ -201,6 +218,9 @@ def why(operation: Operation, member: Member, values: Mapping[str, Json] | None 
     if operation.effect != Effect.READ and decision.strictness < asked.strictness:
         grounds.append(Ground("Values from answers", _ANSWERS[operation.effect]))
     grounds[deciding] = _deciding(grounds[deciding])
+    connection = connection_to(product.pk, member.pk)
+    if connection is not None and connection.lacks_credential:
+        grounds.append(Ground("Account", f"{product} wants an account of their own, which they have not connected."))
     asks_for = dict.fromkeys(rule.argument for rule in rules if rule.argument and rule.condition != Condition.RETURNED)
     return Why(operation, member, decision, tuple(grounds), tuple(asks_for))
 

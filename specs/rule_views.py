@@ -15,6 +15,7 @@ from accounts.models import MemberRole
 from accounts.requests import MemberRequest
 from nlops.core.rules import Condition
 from nlops.core.types import Decision, Effect
+from specs.access import idle_rules
 from specs.flows import FlowError
 from specs.flows.save_rule import FIELDS, delete_rule, draft_rule, save_rule
 from specs.models import Operation, PolicyRule, Product
@@ -105,11 +106,15 @@ class RulesView(ProductRoom):
         return self._page(form, status=422)
 
     def _page(self, form: RuleForm, status: int = 200, **context: Any) -> HttpResponse:
+        rules = list(PolicyRule.objects.filter(product=self.product).select_related("created_by__user"))
+        version = self.newest()
         return self.page(
             "specs/rules.html",
             status,
             form=form,
-            rules=PolicyRule.objects.filter(product=self.product).select_related("created_by__user"),
+            rules=rules,
+            version=version,
+            idle=idle_rules(self.product, version, rules) if version and rules else (),
             operations=self.operations(),
             **context,
         )

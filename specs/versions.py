@@ -9,7 +9,7 @@ from django.core.cache import cache
 from django.db.models import QuerySet
 
 from specs.ingest.diff import Diff, Side, compare
-from specs.models import Example, PolicyRule, Product, SpecVersion, ToolPolicy, VersionStatus
+from specs.models import Example, PolicyRule, Product, SpecVersion, ToolPolicy, TrustedArgument, VersionStatus
 
 #: Seconds for which a comparison is kept: versions never change.
 KEPT_SECONDS = 24 * 3600
@@ -80,7 +80,13 @@ def impact_of(old: SpecVersion, diff: Diff) -> list[Impact]:
     rows = old.operations.values_list("method", "path", "name")
     names = frozenset(name for method, path, name in rows if f"{method} {path}" in keys)
     touched = Touched(old.product, keys, names)
-    found = [_policies(touched), _rules(touched), _examples(touched), *(source(touched) for source in _SOURCES)]
+    found = [
+        _policies(touched),
+        _rules(touched),
+        _trusted(touched),
+        _examples(touched),
+        *(source(touched) for source in _SOURCES),
+    ]
     return [impact for impact in found if impact.count]
 
 
@@ -97,6 +103,11 @@ def _policies(touched: Touched) -> Impact:
 def _rules(touched: Touched) -> Impact:
     rows = PolicyRule.objects.filter(product=touched.product, operation_key__in=touched.keys)
     return told("rules", [str(row) for row in rows])
+
+
+def _trusted(touched: Touched) -> Impact:
+    rows = TrustedArgument.objects.filter(product=touched.product, operation_key__in=touched.keys)
+    return told("arguments that may hold values from answers", [str(row) for row in rows])
 
 
 def _examples(touched: Touched) -> Impact:

@@ -98,6 +98,13 @@ def test_operations_are_found_by_words_effect_decision_and_role(acme, product):
 
 
 class TestPages:
+    def test_a_rule_that_is_about_nothing_any_more_says_so(self, acme, product, browse):
+        save_rule(product, acme.operator, argument="username", condition="is", value="root", decision="deny")
+        client = browse(acme.operator)
+        assert "about nothing" not in client.get("/products/keyring/rules/").content.decode()
+        Operation.objects.update(schema={"type": "object", "properties": {"login": {"type": "string"}}})
+        assert "about nothing in version 1" in client.get("/products/keyring/rules/").content.decode()
+
     def test_the_page_shows_decisions_and_leads_to_why(self, acme, product, browse):
         save_rule(product, acme.operator, argument="username", condition="is", value="root", decision="deny")
         client = browse(acme.operator)
