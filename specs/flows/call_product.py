@@ -19,6 +19,7 @@ from specs.flows.sign_in import (
     CredentialsRefused,
     SignInFailed,
     access_token,
+    credential_refused,
     host_of,
     product_of,
     renew,
@@ -121,7 +122,10 @@ def _send_signed_in(request: Request, connection: Connection, until: float, pati
     if connection.auth_kind not in TOKEN_KINDS:
         sent = _authorized(request, connection)
         credentials = [secret_of(connection)] if connection.auth_kind != AuthKind.NONE else []
-        return without_credentials(_send(sent, connection, until, patience), *credentials, *_basic(sent))
+        response = _send(sent, connection, until, patience)
+        if response.status == 401:
+            credential_refused(connection)
+        return without_credentials(response, *credentials, *_basic(sent))
     token = access_token(connection, until)
     response = _send(with_token(request, connection, token), connection, until, patience)
     if response.status == 401:

@@ -121,6 +121,16 @@ def keep(connection: Connection, columns: Mapping[str, object], *, claim: uuid.U
     (rows.filter(renewal_token=claim) if claim else rows).update(**columns)
 
 
+def credential_refused(connection: Connection) -> None:
+    """The product does not take the member's own key or password: the person is asked for another one from now on."""
+    if connection.credential is None:
+        return
+    with tenant_context(connection.tenant_id):
+        # Only if it is still that one: they may have entered another in the meantime.
+        same = MemberCredential.objects.filter(pk=connection.credential.pk, secret=connection.secret)
+        same.update(works=False, updated_at=timezone.now())
+
+
 def _take_over(connection: Connection, row: Connection | MemberCredential) -> None:
     connection.tokens, connection.tokens_expire_at = row.tokens, row.tokens_expire_at
     connection.renewal_token, connection.renewal_until = row.renewal_token, row.renewal_until

@@ -154,6 +154,18 @@ def test_credentials_that_are_refused_are_asked_for_again(acme, product, service
     assert MemberCredential.objects.get().works is True
 
 
+def test_a_key_that_the_product_refuses_is_asked_for_again_but_not_the_one_that_replaced_it(acme, product, service):
+    connection = personal(product, service)
+    connect_account(connection, acme.customer, secret=KEY)
+    service.answer = lambda seen: (401, {}, {})
+    assert call(product, acme.customer).status == 401
+    assert MemberCredential.objects.get().works is False
+    own = connect_account(connection, acme.customer, secret=KEY)
+    connect_account(connection, acme.customer, secret="a new one")
+    call_operation(Operation.objects.get(name="listThings"), own, {})
+    assert MemberCredential.objects.get().works is True
+
+
 # --- what is kept -----------------------------------------------------------------------------------------
 
 
@@ -268,6 +280,8 @@ class TestPages:
         client = browse(people.customer)
         done = client.post("/my-connections/things/", {"secret": KEY}, follow=True)
         assert "does not accept the credentials" in done.content.decode()
+        assert "The product does not accept it any more" in done.content.decode()
+        assert "not accepted any more" in client.get("/my-connections/").content.decode()
 
     def test_the_api_takes_credentials_and_never_gives_them(self, people, browse):
         client = browse(people.customer)
