@@ -17,7 +17,6 @@ urlpatterns = [
     path("connections/signed-in/", views.SignedInView.as_view(), name="signed_in"),
     path("products/<slug:slug>/connection/test/", views.ConnectionTestView.as_view(), name="connection_test"),
     path("products/<slug:slug>/whitelist/", views.WhitelistView.as_view(), name="product_whitelist"),
-    path("products/<slug:slug>/whitelist/all/", views.WhitelistAllView.as_view(), name="whitelist_all"),
     path("products/<slug:slug>/whitelist-bulk/", views.WhitelistBulkView.as_view(), name="whitelist_bulk"),
     path(
         "products/<slug:slug>/whitelist/<slug:service>/",

@@ -387,20 +387,6 @@ class WhitelistBulkView(ProductRoom):
 SHOWN_IN_BULK = 200
 
 
-class WhitelistAllView(ProductRoom):
-    """Everything at once: the defaults by effect, or nothing."""
-
-    def post(self, request: MemberRequest, slug: str) -> HttpResponse:
-        version = self.newest()
-        operations = list(whitelist.operations_of(version)) if version else []
-        usual = whitelist.usual_policies(operations)
-        if request.POST.get("set") == "nothing":
-            usual = dict.fromkeys(usual)
-        set_policies(self.product, usual, request.member)
-        messages.success(request, f"Set for {len(usual):,} operations.")
-        return redirect("product_whitelist", slug)
-
-
 def _listed(value: str) -> Decision | None:
     """The decision of the form, None for "not listed". Raises Http404 for a value that no page offers."""
     if value == Decision.DENY:

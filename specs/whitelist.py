@@ -148,12 +148,6 @@ def totals(product: Product, version: SpecVersion) -> Counter[str]:
     return Counter(policy.get(operation.key, Decision.DENY).value for operation in operations_of(version))
 
 
-def usual_policies(operations: Iterable[Operation]) -> dict[str, Decision | None]:
-    """Operation key to its default; None, not listed, for what is deprecated or internal."""
-    usual = {operation.key: usual_decision(operation) for operation in operations}
-    return {key: None if decision is Decision.DENY else decision for key, decision in usual.items()}
-
-
 # --- many at once ---------------------------------------------------------------------------------------------
 
 #: Set to this, each operation gets its own default.

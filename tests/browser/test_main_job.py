@@ -183,15 +183,22 @@ def test_an_operator_brings_an_own_api_from_upload_to_the_first_answer(sign_in, 
     )
     assert password not in operator.content()
     operator.get_by_role("link", name="Whitelist").click()
-    operator.get_by_role("button", name=re.compile("Set all to the usual")).click()
+    set_all(operator, "Set all to the usual")
     # Of two products with the same operations only the new one is left, so that it answers.
     operator.goto("/products/keyring/whitelist/")
-    operator.get_by_role("button", name="Deny all").click()
+    set_all(operator, "Deny all")
     operator.goto("/")
     say(operator, "List all groups")
     expect(last_run(operator)).to_contain_text("Research", timeout=PATIENCE)
     operator.goto("/products/keyring/whitelist/")
-    operator.get_by_role("button", name=re.compile("Set all to the usual")).click()
+    set_all(operator, "Set all to the usual")
+
+
+def set_all(operator, button: str) -> None:
+    """Press it, and agree to what it comes to."""
+    operator.get_by_role("button", name=re.compile(button)).click()
+    operator.get_by_role("button", name=re.compile(r"Set [\d,]+ operation")).click()
+    expect(operator.get_by_text(re.compile(r"Set for [\d,]+ operation"))).to_be_visible()
 
 
 def test_by_ask_yesterday_is_the_persons_day(demo):  # noqa: F811

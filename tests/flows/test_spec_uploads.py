@@ -15,6 +15,7 @@ from specs.flows.set_policy import set_default_policies
 from specs.flows.upload_version import upload_version
 from specs.ingest.bundle import pack
 from specs.models import Product, SpecVersion, ToolPolicy, VersionStatus
+from tests.web.conftest import set_all
 
 FILES = {
     "openapi.yml": b"openapi: 3.0.0\npaths:\n  /a: {$ref: 'a.yml#/a'}\n  /b: {get: {operationId: getB}}\n",
@@ -104,7 +105,7 @@ def test_what_is_deprecated_or_internal_is_not_listed_by_default(product, client
     assert set_default_policies(product) == 2
     assert set(ToolPolicy.objects.values_list("operation_key", flat=True)) == {"GET /a", "GET /d"}
     assert SpecVersion.objects.get().operations.get(path="/d").server == "/v2"
-    client.post("/products/parts/whitelist/all/", {"set": "usual"})
+    set_all(client, "parts", "usual")
     assert ToolPolicy.objects.count() == 2
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Member
@@ -71,6 +73,14 @@ def make_product(member: Member, slug: str = "keyring") -> Product:
             schema={"type": "object", "properties": {"username": {"type": "string"}}}, position=position,
         )  # fmt: skip
     return product
+
+
+def set_all(client: Client, slug: str, choice: str) -> None:
+    """Set all operations of the product's whitelist, as the page does: look at what it comes to, then agree."""
+    address = f"/products/{slug}/whitelist-bulk/"
+    mark = re.search(r'name="mark" value="(\w+)"', client.post(address, {"set": choice}).content.decode())
+    if mark:
+        client.post(address, {"set": choice, "act": "set", "mark": mark[1]})
 
 
 def call_view(**changes: Any) -> dict[str, Any]:

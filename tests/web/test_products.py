@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from specs.models import Connection, Operation, Product, SpecVersion, ToolPolicy
-from tests.web.conftest import HTMX, make_product
+from tests.web.conftest import HTMX, make_product, set_all
 
 SPEC = json.dumps({"openapi": "3.1.0", "info": {"title": "T", "version": "1"}, "paths": {}}).encode()
 
@@ -139,9 +139,9 @@ def test_a_decision_that_no_page_offers_is_refused(acme, browse):
 def test_all_are_set_by_effect_or_taken_off(acme, browse):
     make_product(acme.operator)
     client = browse(acme.operator)
-    client.post("/products/keyring/whitelist/all/", {"set": "usual"})
+    set_all(client, "keyring", "usual")
     assert sorted(decisions().values()) == ["allow", "approve", "confirm"]
-    client.post("/products/keyring/whitelist/all/", {"set": "nothing"})
+    set_all(client, "keyring", "deny")
     assert decisions() == {}
 
 
