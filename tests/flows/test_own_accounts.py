@@ -17,7 +17,7 @@ from accounts.context import tenant_context
 from accounts.encryption import DecryptionError, decrypt
 from accounts.flows.rotate_keys import rotate_keys
 from accounts.models import AuditEntry
-from conversations.models import Approval, Event
+from conversations.models import Approval, Call, Event
 from specs.flows import FlowError
 from specs.flows.call_product import ProductUnreachable, call_operation
 from specs.flows.connect_account import account_for_sign_in, connect_account, disconnect_account
@@ -418,6 +418,22 @@ class TestChat:
         assert "wants an account of your own" in state
         self.connect(people, people.operator, demo_product)
         assert unique in browse(people.operator).get(f"/approvals/{pk}/state/").content.decode()
+
+    def test_a_list_is_downloaded_with_the_own_account_and_not_without(self, people, demo_product, browse):
+        self.connect(people, people.customer, demo_product)
+        chat = Journey(people.customer).say("Show me all audit log entries from yesterday")
+        assert chat.status == "answered"
+        with tenant_context(people.tenant.pk):
+            # As if there were more pages than the answer holds: the list is read again.
+            Call.objects.update(response={"items": [{"id": 1}], "next_cursor": "2", "total": 9})
+        address = f"/runs/{chat.run.pk}/calls/{chat.state.calls[-1].id}.csv"
+        whole = browse(people.customer).get(address)
+        assert whole.status_code == 200
+        assert b"".join(whole.streaming_content)
+        with tenant_context(people.tenant.pk):
+            disconnect_account(Connection.objects.get(), people.customer)
+        refused = browse(people.customer).get(address, follow=True)
+        assert "wants an account of your own" in refused.content.decode()
 
     def test_a_members_secret_is_found_nowhere(self, people, demo_product, browse, caplog):
         self.connect(people, people.customer, demo_product)
