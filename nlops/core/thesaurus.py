@@ -54,6 +54,9 @@ sign/logged/signed … in … at the moment/now | where … signed/logged in | w
     | is … online/away/reachable/available => session login active presence : read
 have an account | has an account | sign up | join us | new starter/hire/colleague/employee => user account member
     invite register
+share … with => access permission member share grant : grant create
+direct/directed/director | act/acted/acting | star/starred/starring | play/played … in => credit cast crew
+best/highest rated | highest rating => top rated
 notification/alert/ping => notification disturb dnd snooze mute alert
 waiting/wait … decision/approval/answer | not … decided/answered => pending request open
 which of us | who are we | who is in | who sits/belongs | belongs to | who is/are part => member user participant list

@@ -29,7 +29,7 @@ VERB_GROUPS: Final[dict[str, frozenset[str]]] = {
     ),
     "create": word_set(
         "create add make new register generate provision onboard insert post invite issue open define setup"
-        " put enter store save submit file recreate reinvite resubmit"
+        " put enter store save submit file hire recreate reinvite resubmit"
     ),
     "delete": word_set("delete remove drop erase destroy purge wipe discard kick clear kill trash retire scrap"),
     "update": word_set(
@@ -46,7 +46,7 @@ VERB_GROUPS: Final[dict[str, frozenset[str]]] = {
     "revoke": word_set("revoke unassign withdraw detach unshare rescind retract delete remove"),
     "request": word_set("request apply ask"),
     "cancel": word_set("cancel abort withdraw delete"),
-    "start": word_set("start run trigger launch execute begin dispatch invoke"),
+    "start": word_set("start perform conduct run trigger launch execute begin dispatch invoke"),
     "stop": word_set("stop halt terminate end"),
     "restart": word_set("restart reboot rerun retry redo"),
     "rotate": word_set("rotate renew refresh regenerate reissue"),
@@ -157,6 +157,9 @@ _PHRASAL: Final[dict[tuple[str, str], str]] = {
     ("strip", "of"): "revoke",
     ("cross", "off"): "remove",
     ("put", "back"): "reset",
+    ("say", "no"): "reject",
+    ("say", "yes"): "approve",
+    ("carry", "out"): "start",
 }
 
 #: First words of those that let their object in between: "take mike out of …", "turn bob's account off".
@@ -200,7 +203,7 @@ _NOUN_SETS: Final = (
     word_set("user account person people member employee colleague identity staff individual"),
     word_set("group team"),
     word_set("safe vault"),
-    word_set("audit log history trail activity event"),
+    word_set("audit log history trail activity event change"),
     word_set("repository repo"),
     word_set("organization organisation org"),
     word_set("request ticket application"),
@@ -516,6 +519,7 @@ _NO_LONGER: Final = re.compile(
     re.IGNORECASE,
 )
 _SHOULD_GET: Final = re.compile(
+    r"\b(?:like|want) (?!to\b)\S+ to (?:be able to |be allowed to )?(?:have|get|use|access|see|open)\b|"
     r"\b(?:should|must|shall|needs? to)\s+(?:get|have|be given|receive|be granted)\b"
     r".{0,60}\b(?:access|permission|rights?|role)\b",
     re.IGNORECASE,
@@ -526,6 +530,7 @@ _SHOULD_BE: Final = re.compile(
     r"\b(?:should|shall|must|has to|have to|ought to)\s+(?:be|become|read|say|end|expire|last|time out|run out)\b",
     re.IGNORECASE,
 )
+_SHOULD_BE_DONE: Final = re.compile(r"\b(?:should|shall|must|has to|have to|ought to) be (\w+ed)\b", re.IGNORECASE)
 _HOW_IT_DOES: Final = re.compile(r"^\W*how (?:is|are) .{1,60}\b(?:doing|feeling|running|going)\b", re.IGNORECASE)
 
 
@@ -577,6 +582,9 @@ def analyse(text: str, vocabulary: Vocabulary) -> Clause:
         groups = ("grant", "create", "update")
     elif _SHOULD_BE.search(text) and (not groups or groups[0] in ("read", "stop")):
         groups = ("update", "require")
+        acted = _SHOULD_BE_DONE.search(text)
+        if acted and acted[1].lower() != base(acted[1]) and verb_groups(base(acted[1])):
+            groups = verb_groups(base(acted[1]))  # "frank's account must be locked"
     return Clause(
         text=text,
         tokens=found,
@@ -661,6 +669,10 @@ def _meant_groups(verb: str, verb_at: int, after: tuple[Token, ...]) -> tuple[st
     """The groups of the verb; "I need a …" and "could we have a new …" ask for something new."""
     first, second = ([*(token.lower for token in after[:2]), "", ""])[:2]
     if verb in ("need", "want") and first in ("a", "an", "new", "another", "access"):
+        return ("request", "create", "reset")
+    if verb == "do" and first in ("the", "a", "an"):
+        return ("start", "create")
+    if verb == "have" and verb_at > 1 and first == "a" and any(token.lower in _NAMING for token in after):
         return ("request", "create")
     if verb == "have" and verb_at > 1 and (first in ("new", "another") or (first == "a" and second == "new")):
         return ("request", "create")
@@ -886,6 +898,8 @@ def _is_value(found: tuple[Token, ...], index: int, after_verb: int, final: int,
     if _has_article(found, index, vocabulary):
         following = found[index + 1] if index + 1 < len(found) else None
         return following is not None and is_noun(following, vocabulary) and not is_common(token.lower)
+    if before is not None and token.text.islower() and before.base in vocabulary and before.base not in _GROUPS_OF:
+        return not is_common(token.lower) and not token.lower.endswith(("ed", "ing"))
     return not is_common(token.lower) and not (token.text.islower() and lexicon.only_tells(token.lower))
 
 
@@ -952,6 +966,10 @@ def _names_noun(found: tuple[Token, ...], index: int, final: int, vocabulary: Vo
     )
     if token.base not in vocabulary and related(token.base, vocabulary):
         return False  # "the system healthy"
+    if token.text.islower() and token.lower.endswith(("ed", "ing")) and lexicon.only_tells(token.lower):
+        return False  # "is mfa required"
+    if before.text.islower() and lexicon.kinds(before.lower) == {"ADJ"}:
+        return False  # "popular series"
     singular = before.base in vocabulary and before.lower == before.base and before.lower not in STOP_WORDS
     return ends and singular and bool(vocabulary.pairs) and (before.base, token.base) not in vocabulary.pairs
 

@@ -234,6 +234,8 @@ def _verb_fits(tool: Tool, found: Profile, clause: Clause) -> bool:
         return any(word.startswith(clause.verb[:5]) for word in found.words)
     if _is_own_verb(tool, found, clause):
         return True
+    if tool.method in ("PUT", "PATCH") and "update" in clause.groups:
+        return not _renames_nothing(tool, found, clause)
     if set(clause.groups) & found.groups:
         return not _opposes(clause, found) and not _renames_nothing(tool, found, clause)
     literal = clause.groups[:1] in (("export",), ("verify",)) and "read" in found.groups
@@ -288,6 +290,9 @@ def _thing_fits(tool: Tool, found: Profile, clause: Clause, index: OperationInde
         exact = (
             bool(set(clause.groups) & found.groups) or not clause.groups or clause.groups[0] in ("require", *_BY_STATE)
         )
+        made = clause.groups[:1] == ("create",) and "update" not in found.groups and clause.head not in index.targets
+        if made and "update" not in clause.groups:
+            return False  # "add a comment to the user alice" makes no user with a comment
         return exact and bool(index.meanings(clause.head) & arguments) and _about_argument(found, clause, index)
     if context:
         return bool(things & {noun for said in context for noun in (said, *wording.synonyms(said))})
@@ -354,6 +359,8 @@ def _is_the_object(found: Profile, clause: Clause, index: OperationIndex) -> boo
     if "read" in found.groups:
         return True
     meant = index.meanings(clause.head) | {clause.head}
+    if ranking.ends_with_verb(found, clause):
+        return True  # "rotate smtp-login": where it is, is asked for
     gives = clause.groups[:1] in (("grant",), ("revoke",), ("request",))  # "let alice use the safe": what, not whom
     near = {found.target, *(found.summary_nouns if gives else found.summary_nouns[:3])}
     whole = len(set(clause.nouns)) > 1 and set(clause.nouns) <= set(found.summary_nouns)

@@ -34,9 +34,9 @@ _MANNER: Final = word_set(
     " product system service app application tool api account accounts day days week weeks month months year years"
     " hour hours minute minutes second seconds rest somehow somewhere along together own lots couple sort type"
     " different various certain following respective entry entries item items entity object objects resource"
-    " name names id ids number numbers value values go going come coming let's behind let make makes hold holds contain"
-    " contains include includes store stored kept keep linked associated connected related respect regard regarding"
-    " concerning involving"
+    " name names id ids number numbers value values go going come coming let's behind let make makes hold holds"
+    " contain contains include includes store stored kept keep based look looks made done linked associated connected"
+    " related respect regard regarding concerning involving"
 )
 #: Letters that a word and one that is made from it begin with.
 _MADE_FROM: Final = 6
@@ -118,6 +118,7 @@ def _end(clause: Clause, tool: Tool) -> int:
             return min(end, token.start)  # "set the description of … to …"
     if labels:
         reason = re.search(r"\bfor (?:the|a|an|our|my|his|her|their)\b", clause.text, re.IGNORECASE)
+        reason = reason if clause.values else None
         end = min(end, reason.start()) if reason else end
     return end
 
@@ -172,7 +173,7 @@ def _is_light(token: Token) -> bool:
         return True
     if wording.is_function_word(token.lower) or token.lower in _MANNER:
         return True
-    return not lexicon.lemmas(token.lower) or lexicon.kinds(token.lower) == {"ADV"}
+    return lexicon.kinds(token.lower) == {"ADV"}
 
 
 def _is_known(token: Token, own: frozenset[str]) -> bool:
@@ -195,6 +196,8 @@ def _is_listed(token: Token, lists: frozenset[str]) -> bool:
 def _is_name(read: Sequence[Token], place: int, own: frozenset[str]) -> bool:
     """A word that names something by its place: a capital, a first name, it stands beside its kind or says where."""
     token = read[place]
+    if place and read[place - 1].text.isdigit() and token.text.islower() and token.lower not in ("and", "or"):
+        return False  # "transfer 100 euros"
     if (token.text[:1].isupper() and place) or not lexicon.is_word(token.lower):
         return True
     if place and read[place - 1].lower in ("named", "called", "titled"):

@@ -147,6 +147,7 @@ class Filler:
         self._by_told_kind()
         self._flags_and_choices()
         self._bounds()
+        self._renamed()
         self._named()
         self._query()
         self._about()
@@ -580,6 +581,22 @@ class Filler:
             if found:
                 self._put(name, found[1], *self._tokens_in(found.start(1), found.end(1)))
 
+    def _renamed(self) -> None:
+        """ "rename the group g-1 to Ops": the new name."""
+        if self.clause.verb != "rename":
+            return
+        in_path = segment_nouns(self.tool.path)
+        names = [n for n in self.tool.properties if n not in in_path and n not in self.arguments]
+        names = [n for n in names if split_name(n)[-1:] == ["name"] or n in ("title", "label")]
+        preferred = (
+            [n for n in names if "new" in split_name(n)] or [n for n in names if n in ("name", "body_name")] or names
+        )
+        tokens = self.clause.tokens
+        for index in range(len(tokens) - 1, 0, -1):
+            if tokens[index - 1].lower in ("to", "into", "as") and preferred and index not in self.taken:
+                self._put(preferred[0], tokens[index].text, index)
+                return
+
     def _query(self) -> None:
         """The only name that was said, for the words that a search wants."""
         name = next((n for n in self.tool.required if "".join(split_name(n)) in _QUERIES), None)
@@ -661,6 +678,8 @@ class Filler:
             if kind(schema) == "boolean":
                 options: list[Json] = [True, False]
                 said = [option for option in options if self._said(name, option, text)]
+                if said == [True] and self._takes_back() and not _NEGATIVE & {word[:5] for word in split_name(name)}:
+                    said = [False]  # "switch off mfa"
                 if len(said) == 1 and self._is_about(name):
                     self.arguments[name] = said[0]
             elif isinstance(schema.get("enum"), list) and not (
@@ -669,6 +688,11 @@ class Filler:
                 said = [choice for choice in schema["enum"] if self._said_choice(name, choice, text)]
                 if len(said) == 1:
                     self._put(name, said[0], *self._indexes_of(str(said[0])))
+
+    def _takes_back(self) -> bool:
+        """The clause ends what is on: its verb, or a word that negates it."""
+        negated = any(token.lower in ("no", "not", "never", "don't", "stop", "without") for token in self.clause.tokens)
+        return negated or self.clause.groups[:1] in (("disable",), ("stop",), ("revoke",), ("cancel",))
 
     def _indexes_of(self, word: str) -> list[int]:
         return [i for i, token in enumerate(self.clause.tokens) if token.base == base(word) and i in self.clause.values]
@@ -923,6 +947,8 @@ class Filler:
 
 #: Names of arguments that don't say what they are for.
 _UNTOLD: Final = word_set("id ids ts timestamp key ref uuid")
+#: How arguments begin that say that something is off.
+_NEGATIVE: Final = word_set("disab inact block hidde archi exclu no un skip")
 _BOUNDS: Final = {"least": word_set("gte gt min minimum from"), "most": word_set("lte lt max maximum to")}
 _SIDES: Final = {
     "least": r"at least|more than|over|above|from|minimum(?: of)?|min",

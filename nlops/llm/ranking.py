@@ -67,11 +67,16 @@ _HOMELESS: Final = 0.4
 #: "the latest movie": GET /movie/latest.
 _QUALIFIED: Final = 2.0
 #: What is for administrators is meant when it is said.
-_ADMIN: Final = 0.75
+_ADMIN: Final = 0.6
 #: Something is named that no argument takes.
 _UNTAKEN: Final = 0.6
 #: "sign out everybody": POST /logout-all.
 _FOR_ALL: Final = 1.5
+#: For each value that a procedure needs and that nobody said.
+_MISSING: Final = 0.7
+#: The operation's verb may mean the request's, or hardly.
+_NEAR: Final = 0.5
+_FAR: Final = 0.25
 _ALL_SAID: Final = 1.2
 _MOST_UNSAID: Final = 8
 _LEAST: Final = 0.05
@@ -114,6 +119,14 @@ def face(tool: Tool, found: Profile) -> Face:
     )
 
 
+def _scope(text: str) -> set[str]:
+    """Words that qualify what is meant: the latest, the available, the default ones."""
+    return {stem(word) for part in text.split() for word in split_name(part) if word in _SCOPES}
+
+
+_SCOPES: Final = wording.QUALIFIERS | {"available"}
+
+
 def _arguments(tool: Tool) -> str:
     texts = []
     for name in tool.properties:
@@ -142,7 +155,7 @@ def _face(
     for place, text in places.items():
         for one in _stems(text):
             words[one] = max(words.get(one, 0.0), _PLACES[place])
-    own = {*_stems(static), *_stems(title)} - {stem(word) for word in _EMPTY}
+    own = {*_stems(static), *_stems(title), *_scope(static), *_scope(title)} - {stem(word) for word in _EMPTY}
     return Face(words, frozenset(own))
 
 
@@ -166,7 +179,7 @@ def rank(
         unsaid = len(shown.own - said - _verb_stems(profile))
         if profile.groups & _UNDOING and not _UNDOING.intersection(groups):
             verb *= _UNASKED
-        verb *= _OWN_VERB if _ends_with_verb(profile, clause) else 1.0
+        verb *= _OWN_VERB if ends_with_verb(profile, clause) else 1.0
         verb *= _HOMELESS ** _homeless(tools[profile.name], clause, index)
         verb *= _QUALIFIED if profile.target in clause.qualifiers else 1.0
         verb *= _ADMIN if "admin" in shown.own and "admin" not in said else 1.0
@@ -263,7 +276,7 @@ def _verb_fit(profile: Profile, groups: tuple[str, ...]) -> float:
         return 1.0
     if set(groups) & profile.groups:
         return 0.92
-    return 0.65 if wording.near_groups(groups) & profile.groups else 0.25
+    return _NEAR if wording.near_groups(groups) & profile.groups else _FAR
 
 
 def _takes_more(tool: Tool, profile: Profile) -> bool:
@@ -272,7 +285,7 @@ def _takes_more(tool: Tool, profile: Profile) -> bool:
     return bool({"".join(split_name(name)) for name in free} - TECHNICAL - LIMITS)
 
 
-def _ends_with_verb(profile: Profile, clause: Clause) -> bool:
+def ends_with_verb(profile: Profile, clause: Clause) -> bool:
     """ "fork the repository": POST /repos/{owner}/{repo}/forks."""
     if not clause.verb or wording.is_generic(clause.verb) or profile.method in ("GET", "HEAD"):
         return False
@@ -333,7 +346,7 @@ def _slots(profile: Profile, tool: Tool, clause: Clause) -> float:
     count = clause.named_things + clause.refers
     if is_procedure(profile.path):
         count = min(count, len(tool.required))
-        return 0.8 ** max(len(tool.required) - count, 0)
+        return _MISSING ** max(len(tool.required) - count, 0)
     if clause.groups[:1] == ("create",) and clause.head and count:
         count -= 1  # it names the new thing
     if count > profile.slots and not _takes_more(tool, profile):

@@ -420,3 +420,8 @@ def test_no_messages_and_no_tools_do_no_harm() -> None:
     model = EmbeddedModel(SilentNeedle())
     assert model.complete([], access_tools(), Limits(now=NOW)).tool_calls == ()
     assert model.complete([Message(Role.USER, "list users")], [], Limits(now=NOW)).tool_calls == ()
+
+
+def test_switching_off_never_switches_on() -> None:
+    call = plain(Talk().say("switch off mfa"))
+    assert call[0] == "refuse" or True not in call[1].values()
