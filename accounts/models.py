@@ -135,6 +135,7 @@ class Member(TenantModel):
     role = models.CharField(max_length=20, choices=MemberRole, default=MemberRole.CUSTOMER)
     is_active = models.BooleanField(default=True)
     consented_at = models.DateTimeField(null=True, blank=True)
+    mails_approvals = models.BooleanField(default=True, help_text="is told by e-mail of approvals that wait")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -217,6 +218,7 @@ class AuditAction(models.TextChoices):
     FLAG_RESOLVED = "flag_resolved", "Resolved a flag"
     EXPORTED = "exported", "Exported data"
     TOKEN_CHANGED = "token_changed", "Made or revoked a token"
+    WEBHOOK_CHANGED = "webhook_changed", "Changed a webhook"
 
 
 class TokenScope(models.TextChoices):

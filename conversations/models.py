@@ -310,6 +310,79 @@ class Approval(TenantModel):
         return f"{self.call} {self.status}"
 
 
+class WebhookEndpoint(TenantModel):
+    """Where a tenant wants to be told of approvals (Standard Webhooks 1.0)."""
+
+    url = models.URLField(max_length=500)
+    note = models.CharField(max_length=200, blank=True)
+    secret = models.TextField(editable=False, help_text="encrypted: what its messages are signed with")
+    enabled = models.BooleanField(default=True)
+    created_by = models.ForeignKey(Member, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["created_at"]
+
+    def __str__(self) -> str:
+        return self.url
+
+    #: columns that accounts.encryption made
+    encrypted_fields = ("secret",)
+
+    def record(self, field: str = "secret") -> str:
+        """Name of the encrypted field of this row, as associated data of the encryption."""
+        return f"webhook:{self.pk}:{field}"
+
+
+class NoticeEvent(models.TextChoices):
+    """What somebody is told of."""
+
+    REQUESTED = "approval.requested", "An approval is needed"
+    DECIDED = "approval.decided", "An approval was decided"
+    EXPIRED = "approval.expired", "Nobody decided in time"
+    TEST = "test", "A test"
+
+
+class NoticeStatus(models.TextChoices):
+    """Where a notice stands."""
+
+    WAITING = "waiting", "Waiting"
+    SENT = "sent", "Sent"
+    FAILED = "failed", "Given up"
+
+
+class Notice(TenantModel):
+    """One message about an approval to one endpoint or, by e-mail, to one member."""
+
+    approval = models.ForeignKey(Approval, null=True, on_delete=models.CASCADE, related_name="notices")
+    endpoint = models.ForeignKey(WebhookEndpoint, null=True, on_delete=models.CASCADE, related_name="notices")
+    member = models.ForeignKey(Member, null=True, on_delete=models.CASCADE, related_name="+")
+    event = models.CharField(max_length=40, choices=NoticeEvent)
+    payload = OrderedJSONField(default=dict, help_text="what is told; no argument's value, no secret")
+    status = models.CharField(max_length=20, choices=NoticeStatus, default=NoticeStatus.WAITING)
+    tries = models.PositiveSmallIntegerField(default=0)
+    next_at = models.DateTimeField(help_text="when it is tried next")
+    problem = models.CharField(max_length=300, blank=True, help_text="why the last try failed, for a person")
+    created_at = models.DateTimeField(auto_now_add=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["approval", "event", "endpoint"], name="notice_once_per_endpoint"),
+            models.UniqueConstraint(fields=["approval", "event", "member"], name="notice_once_per_member"),
+            models.CheckConstraint(
+                condition=Q(endpoint__isnull=False, member__isnull=True)
+                | Q(endpoint__isnull=True, member__isnull=False),
+                name="notice_has_one_recipient",
+            ),
+        ]
+        indexes = [models.Index(fields=["next_at"], condition=Q(status="waiting"), name="notice_due")]
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.event} to {self.endpoint or self.member}"
+
+
 class RunSecret(TenantModel):
     """A secret that the person typed for a run: encrypted, deleted when the run is over."""
 

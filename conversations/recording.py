@@ -20,8 +20,10 @@ from conversations.models import (
     EventKind,
     Flag,
     FlagReason,
+    NoticeEvent,
     Run,
 )
+from conversations.notices import tell
 from conversations.queue import look_at
 from conversations.statements import insert_events, write_run
 from nlops.core.engine import Record, RunState, Transition, due
@@ -192,6 +194,8 @@ def _request_decisions(run: Run, waiting: Sequence[CallRecord], tools: Mapping[s
         ],
         ignore_conflicts=True,
     )
+    if any(record.status is CallStatus.APPROVING for record in waiting):
+        tell(NoticeEvent.REQUESTED, list(run.approvals.filter(status=ApprovalStatus.WAITING).order_by("created_at")))
 
 
 def flag(run: Run, reason: FlagReason, detail: str = "") -> None:

@@ -7,6 +7,7 @@ from celery import shared_task
 from accounts.context import tenant_context
 from conversations.flows import close_conversation, sweep, take_turn
 from conversations.flows import collect_feedback as collecting
+from conversations.flows import deliver_notice as delivering
 from conversations.models import Run
 
 
@@ -28,6 +29,18 @@ def collect_feedback(tenant_id: str, run_id: str) -> None:
     """After each judgement."""
     with tenant_context(tenant_id):
         collecting.collect_feedback(Run.objects.get(pk=run_id))
+
+
+@shared_task
+def deliver_notice(tenant_id: str, notice_id: str) -> None:
+    """After something was to be told: send one notice."""
+    delivering.deliver_notice(tenant_id, notice_id)
+
+
+@shared_task
+def deliver_due_notices() -> None:
+    """Every few seconds: what did not arrive."""
+    delivering.deliver_due_notices()
 
 
 @shared_task

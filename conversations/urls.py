@@ -1,6 +1,6 @@
 from django.urls import path
 
-from conversations import budget_views, prompt_views, usage_views, views
+from conversations import budget_views, notice_views, prompt_views, usage_views, views
 from conversations.stream import stream
 
 urlpatterns = [
@@ -12,6 +12,9 @@ urlpatterns = [
     path("runs/<uuid:pk>/<slug:act>/", views.RunActView.as_view(), name="run_act"),
     path("approvals/", views.ApprovalsView.as_view(), name="approvals"),
     path("approvals/count/", views.ApprovalsCountView.as_view(), name="approvals_count"),
+    path("approvals/notices/", notice_views.NoticesView.as_view(), name="notices"),
+    path("approvals/notices/mail/", notice_views.NoticesMailView.as_view(), name="notices_mail"),
+    path("approvals/notices/<uuid:pk>/", notice_views.WebhookView.as_view(), name="webhook"),
     path("approvals/<uuid:pk>/", views.ApprovalView.as_view(), name="approval"),
     path("approvals/<uuid:pk>/claim/", views.ApprovalClaimView.as_view(), name="approval_claim"),
     path("approvals/<uuid:pk>/state/", views.ApprovalStateView.as_view(), name="approval_state"),

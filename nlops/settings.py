@@ -152,12 +152,15 @@ CELERY_TASK_DEFAULT_QUEUE = "engine"
 CELERY_TASK_ROUTES = {
     "specs.tasks.*": {"queue": "preprocess"},
     "conversations.tasks.collect_feedback": {"queue": "feedback"},
+    "conversations.tasks.deliver_notice": {"queue": "feedback"},
+    "conversations.tasks.deliver_due_notices": {"queue": "feedback"},
     "conversations.tasks.close_idle_conversations": {"queue": "feedback"},
     "conversations.tasks.*": {"queue": "engine"},
     "evaluation.tasks.*": {"queue": "feedback"},
 }
 CELERY_BEAT_SCHEDULE = {
     "sweep-runs": {"task": "conversations.tasks.sweep_runs", "schedule": 5.0},
+    "deliver-due-notices": {"task": "conversations.tasks.deliver_due_notices", "schedule": 15.0},
     "sweep-spec-versions": {"task": "specs.tasks.sweep_versions", "schedule": 30.0},
     "close-idle-conversations": {"task": "conversations.tasks.close_idle_conversations", "schedule": 600.0},
 }
@@ -292,6 +295,8 @@ AZURE_FEDERATED_TOKEN_FILE = env.str("AZURE_FEDERATED_TOKEN_FILE", "")
 AZURE_MANAGED_IDENTITY = env.bool("AZURE_MANAGED_IDENTITY", False)
 AZURE_AUTHORITY_HOST = env.str("AZURE_AUTHORITY_HOST", "")
 AZURE_OPENAI_SCOPE = env.str("AZURE_OPENAI_SCOPE", "https://cognitiveservices.azure.com/.default")
+#: Address under which people open this installation, for links in notices; empty: notices have none.
+NLOPS_PUBLIC_URL = env.str("NLOPS_PUBLIC_URL", "").rstrip("/")
 #: Days that the link of an invitation works.
 NLOPS_INVITATION_DAYS = env.int("NLOPS_INVITATION_DAYS", 7)
 #: Requests that one member may send per minute.

@@ -12,7 +12,8 @@ from accounts.models import AuditAction, Member
 from conversations.flows import FlowError
 from conversations.flows.claim_approval import is_claimed_by_another
 from conversations.flows.step import step
-from conversations.models import Approval, ApprovalStatus, Run
+from conversations.models import Approval, ApprovalStatus, NoticeEvent, Run
+from conversations.notices import tell
 from conversations.recording import call_key, request_hash
 from conversations.statements import lock_run
 from nlops.core.checkpoints import edited
@@ -43,6 +44,7 @@ def decide(
         approval.refresh_from_db()
         decided = {"agreed": agreed, "request_hash": approval.request_hash, "run": run.pk, "edited": approval.edited}
         audit(AuditAction.APPROVAL_DECIDED, approval, decided, member=member)
+        tell(NoticeEvent.DECIDED, [approval])
 
 
 def settle(
@@ -134,6 +136,9 @@ def expire(approval: Approval) -> None:
                 by_requester=approval.by_requester,
             ),
         )
+        if not approval.by_requester:
+            approval.refresh_from_db()
+            tell(NoticeEvent.EXPIRED, [approval])
 
 
 def _check(member: Member, approval: Approval) -> None:
