@@ -61,6 +61,7 @@ def _own(texts: tuple[str, ...]) -> frozenset[str]:
 def own_words(tool: Tool, others: Sequence[Tool] = ()) -> frozenset[str]:
     """Stems of all that the operation says of itself; `others` are those of the same path, which tell what it holds."""
     texts = [tool.name, re.sub(r"[/{}]", " ", tool.path), tool.summary, tool.description, tool.service]
+    texts.append(tool.synonyms.replace(",", " "))
     texts += [other.name for other in others]
     for each in (tool, *others):
         for name in each.properties:
