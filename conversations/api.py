@@ -26,6 +26,7 @@ from conversations.flows.ask import ask
 from conversations.flows.cancel import cancel
 from conversations.flows.confirm import confirm
 from conversations.flows.decide import decide
+from conversations.flows.enquire import enquire, explain
 from conversations.flows.give_feedback import give_feedback
 from conversations.flows.reply import reply
 from conversations.models import Approval, Conversation, Event, Run
@@ -51,6 +52,10 @@ class ReplySerializer(serializers.Serializer[Any]):
 class AgreeSerializer(serializers.Serializer[Any]):
     agreed = serializers.BooleanField()
     reason = serializers.CharField(required=False, allow_blank=True, default="")
+
+
+class TextSerializer(serializers.Serializer[Any]):
+    text = serializers.CharField()
 
 
 class FeedbackSerializer(serializers.Serializer[Any]):
@@ -160,10 +165,12 @@ class RunActView(FlowView):
                 confirm(member, run, self.input(AgreeSerializer, request)["agreed"])
             case "cancel":
                 cancel(member, run)
+            case "explain":
+                explain(member, run, self.input(TextSerializer, request)["text"])
             case "feedback":
                 give_feedback(member, run, **self.input(FeedbackSerializer, request))
             case _:
-                raise ValidationError({"act": "Use reply, confirm, cancel or feedback."})
+                raise ValidationError({"act": "Use reply, confirm, explain, cancel or feedback."})
         run.refresh_from_db()
         return Response(RunSerializer(run).data)
 
@@ -189,6 +196,19 @@ class ApprovalListView(FlowView):
     @extend_schema(responses=ApprovalSerializer(many=True))
     def get(self, request: Request) -> Response:
         return Response(ApprovalSerializer(querysets.waiting_approvals(), many=True).data)
+
+
+class ApprovalEnquireView(FlowView):
+    """Ask the requester something, before the decision."""
+
+    scope = TokenScope.APPROVE
+    permission_classes = [IsOperator]
+
+    @extend_schema(request=TextSerializer, responses=ApprovalSerializer)
+    def post(self, request: Request, pk: UUID) -> Response:
+        approval = get_object_or_404(Approval, pk=pk)
+        enquire(request.member, approval, self.input(TextSerializer, request)["text"])  # type: ignore[attr-defined]
+        return Response(ApprovalSerializer(approval).data)
 
 
 class ApprovalDecideView(FlowView):

@@ -140,6 +140,8 @@ class EventKind(models.TextChoices):
     REPLIED = "replied", "The person replied"
     CONFIRMATION = "confirmation", "nlops asked for a yes"
     APPROVAL = "approval", "An approval was requested"
+    ENQUIRED = "enquired", "Whoever decides asked the requester"
+    EXPLAINED = "explained", "The requester answered them"
     DECIDED = "decided", "A person decided"
     SENT = "sent", "A call was sent"
     RETURNED = "returned", "A call returned"

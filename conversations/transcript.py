@@ -42,7 +42,7 @@ class Pending:
 class Exchange:
     """Something that was said or decided on the way."""
 
-    #: exchange (a question and its reply) or decided
+    #: exchange (a question and its reply), enquired and explained (the approver's and the answer), or decided
     kind: str
     text: str = ""
     #: replied: label and value as shown
@@ -75,6 +75,11 @@ class RunBlock:
     version: int = 0
     #: the member's judgement, None when there is none
     feedback: Any = None
+
+    @property
+    def is_asked_by_approver(self) -> bool:
+        """Whether whoever decides waits for an answer of the requester."""
+        return self.pending is not None and bool(self.exchanges) and self.exchanges[-1].kind == EventKind.ENQUIRED
 
     @property
     def activity(self) -> str:
@@ -118,6 +123,8 @@ class RunBlock:
         times = f", {len(self.pending.calls)} times" if self.pending.batch else ""
         if self.pending.kind == EventKind.CONFIRMATION:
             return f"Please confirm: {call.get('summary', '')}{times}"
+        if self.is_asked_by_approver:
+            return self.exchanges[-1].text
         return f"Waiting for an operator to approve: {call.get('summary', '')}{times}"
 
 
@@ -147,6 +154,8 @@ def _take(block: RunBlock, event: Event) -> None:
     elif event.kind == EventKind.REPLIED:
         block.exchanges.append(_replied(block.pending, data))
         block.pending = None
+    elif event.kind in (EventKind.ENQUIRED, EventKind.EXPLAINED):
+        block.exchanges.append(Exchange(event.kind, data.get("text", ""), reason=data.get("by", "")))
     elif event.kind == EventKind.DECIDED:
         block.exchanges.append(_decided(block.pending, data))
         block.pending = None

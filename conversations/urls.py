@@ -16,6 +16,7 @@ urlpatterns = [
     path("approvals/notices/mail/", notice_views.NoticesMailView.as_view(), name="notices_mail"),
     path("approvals/notices/<uuid:pk>/", notice_views.WebhookView.as_view(), name="webhook"),
     path("approvals/<uuid:pk>/", views.ApprovalView.as_view(), name="approval"),
+    path("approvals/<uuid:pk>/ask/", views.ApprovalEnquireView.as_view(), name="approval_enquire"),
     path("approvals/<uuid:pk>/claim/", views.ApprovalClaimView.as_view(), name="approval_claim"),
     path("approvals/<uuid:pk>/state/", views.ApprovalStateView.as_view(), name="approval_state"),
     path("approvals/<uuid:pk>/status/", views.ApprovalStatusView.as_view(), name="approval_status"),

@@ -9,6 +9,7 @@ urlpatterns = [
     path("runs/<uuid:pk>/turns/", prompt_api.TurnsView.as_view(), name="api_run_turns"),
     path("runs/<uuid:pk>/<slug:act>/", api.RunActView.as_view(), name="api_run_act"),
     path("approvals/", api.ApprovalListView.as_view(), name="api_approvals"),
+    path("approvals/<uuid:pk>/ask/", api.ApprovalEnquireView.as_view(), name="api_approval_ask"),
     path("approvals/<uuid:pk>/decide/", api.ApprovalDecideView.as_view(), name="api_approval_decide"),
     path("prompts/", prompt_api.PromptListView.as_view(), name="api_prompts"),
     path("prompts/<int:number>/activate/", prompt_api.PromptActivateView.as_view(), name="api_prompt_activate"),

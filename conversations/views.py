@@ -28,6 +28,7 @@ from conversations.flows.cancel import cancel
 from conversations.flows.claim_approval import claim, is_claimed_by_another, release
 from conversations.flows.confirm import confirm
 from conversations.flows.decide import DecisionRefused, decide
+from conversations.flows.enquire import dialogue, enquire, explain
 from conversations.flows.give_feedback import give_feedback
 from conversations.flows.read_state import prepare_reading, read_state
 from conversations.flows.reply import reply
@@ -146,6 +147,8 @@ class RunActView(ChatRequired):
                 confirm(member, run, posted.get("agreed") == "yes")
             case "cancel":
                 cancel(member, run)
+            case "explain":
+                explain(member, run, posted.get("text", ""))
             case "feedback":
                 give_feedback(member, run, posted.get("is_good") == "yes", posted.get("comment", ""))
             case _:
@@ -246,6 +249,7 @@ class ApprovalView(OperatorRequired):
             "calls": [(call, dossier(approval, call["id"]) if call else None) for call in calls],
             "base_url": connection.base_url if connection else "",
             "is_waiting": is_waiting,
+            "dialogue": dialogue(approval.run),
             "is_own": approval.requested_by_id == member.pk,
             "is_claimed": is_claimed_by_another(approval, member),
             "form": edit_form(approval, self._edits()) if is_waiting else None,
@@ -255,6 +259,20 @@ class ApprovalView(OperatorRequired):
     def _edits(self) -> QueryDict | None:
         """What was posted with the form for changes."""
         return self.request.POST if self.request.POST.get("decision") == "approve_edited" else None
+
+
+class ApprovalEnquireView(OperatorRequired):
+    """A question to the requester, before the decision."""
+
+    def post(self, request: MemberRequest, pk: UUID) -> HttpResponse:
+        approval = get_object_or_404(querysets.approval_for_operator(pk))
+        try:
+            enquire(request.member, approval, request.POST.get("text", ""))
+        except FlowError as error:
+            messages.error(request, str(error))
+        else:
+            messages.success(request, "The requester is asked. The answer appears here; the call goes on waiting.")
+        return redirect("approval", pk)
 
 
 class ApprovalClaimView(OperatorRequired):

@@ -38,7 +38,7 @@ def decide(
     with transaction.atomic():
         run = lock_run(approval.run_id)
         approval = Approval.objects.select_for_update().get(pk=approval.pk)
-        _check(member, approval)
+        check_decider(member, approval)
         arguments = _edited(run, approval, values) if agreed and values else None
         settle(run, approval, member, agreed, reason, arguments=arguments)
         approval.refresh_from_db()
@@ -141,7 +141,8 @@ def expire(approval: Approval) -> None:
             tell(NoticeEvent.EXPIRED, [approval])
 
 
-def _check(member: Member, approval: Approval) -> None:
+def check_decider(member: Member, approval: Approval) -> None:
+    """Raises DecisionRefused unless the member may decide it now."""
     if approval.by_requester or not member.is_operator:
         raise DecisionRefused("This decision is not yours: it needs the role operator.")
     if approval.requested_by_id == member.pk:
