@@ -18,7 +18,7 @@ from django.utils import timezone
 from accounts.mail import can_mail
 from accounts.models import Member, MemberRole
 from conversations.models import Approval, Notice, NoticeEvent, WebhookEndpoint
-from conversations.queue import send_after_commit
+from conversations.queue import is_driven_here, send_after_commit
 
 #: E-mail says who is needed; webhooks also what came of it.
 _MAILED = frozenset({NoticeEvent.REQUESTED})
@@ -29,8 +29,8 @@ def tell(event: NoticeEvent, approvals: Sequence[Approval]) -> None:
 
     In the transaction of what it tells, with the tenant in context.
     """
-    if not approvals:
-        return
+    if not approvals or is_driven_here():
+        return  # an evaluation's requests are nobody's to decide
     first = approvals[0]
     endpoints = list(WebhookEndpoint.objects.filter(enabled=True))
     members = list(_deciders(first)) if event in _MAILED and can_mail() else []

@@ -21,7 +21,8 @@ _is_driven_here: ContextVar[bool] = ContextVar("nlops_driven_here", default=Fals
 
 @contextmanager
 def driven_here() -> Iterator[None]:
-    """Inside, the caller does the work of runs itself, with `conversations.flows.advance`: no worker hears of them.
+    """Inside, the caller does the work of runs itself, with `conversations.flows.advance`: no worker hears of them, and
+    nobody is told of approvals.
 
     What keeps members from flooding the workers does not hold then, either.
     """

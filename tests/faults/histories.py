@@ -265,7 +265,7 @@ class History:
 
     def sent(self, task: str, args: tuple[str, str], delay: float) -> None:
         """The queue takes a message; one for later comes up when time passes."""
-        if not delay:
+        if not delay and task == "conversations.tasks.advance_run":
             self.queue.append(UUID(args[1]))
 
     def _sweep(self) -> bool:
