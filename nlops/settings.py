@@ -236,6 +236,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {"DecisionEnum": "specs.policy_api.DECISIONS"},
 }
 
 LANGUAGE_CODE = "en"

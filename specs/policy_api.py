@@ -347,7 +347,7 @@ class RuleSerializer(serializers.ModelSerializer[PolicyRule]):
         extra_kwargs = {"operation_key": {"help_text": "METHOD path, such as DELETE /users/{id}; empty: any"}}
 
 
-class ChangeSerializer(serializers.Serializer[Any]):
+class ReplayChangeSerializer(serializers.Serializer[Any]):
     policies = serializers.DictField(
         child=serializers.ChoiceField(choices=DECISIONS, allow_null=True),
         default=dict,
@@ -440,10 +440,10 @@ class RuleView(OperatorView):
 class ReplayView(OperatorView):
     """What a change of policies and rules would have done to the calls of the last 7 days; it changes nothing."""
 
-    @extend_schema(request=ChangeSerializer, responses=ReplaySerializer)
+    @extend_schema(request=ReplayChangeSerializer, responses=ReplaySerializer)
     def post(self, request: Request, slug: str) -> Response:
         product = get_object_or_404(Product, slug=slug)
-        data = ChangeSerializer(data=request.data)
+        data = ReplayChangeSerializer(data=request.data)
         data.is_valid(raise_exception=True)
         said = data.validated_data
         change = Change(

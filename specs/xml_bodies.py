@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from typing import Final
-from xml.etree import ElementTree  # nosec B405 - it only writes
+from xml.etree import ElementTree  # nosec B405
 
 from nlops.core.types import Json
 
